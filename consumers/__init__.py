@@ -1,0 +1,1 @@
+"""What reads streams: KCL workers and processors."""

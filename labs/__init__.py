@@ -1,0 +1,1 @@
+"""Courses that check the running pipeline."""

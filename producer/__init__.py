@@ -1,0 +1,1 @@
+"""What writes to streams: data sets, replay, the KPL-like producer and its ledger."""

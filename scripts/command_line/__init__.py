@@ -1,0 +1,1 @@
+"""The `riacho` command."""

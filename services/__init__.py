@@ -1,0 +1,1 @@
+"""AWS on this machine, one folder per service."""

@@ -1,0 +1,1 @@
+"""LocalStack as the engine: start, stop, our HTTP front, where providers meet."""

@@ -1,0 +1,69 @@
+"""Every setting once, typed, with its help; docs and `.env.example` are printed from it."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+class SettingRefused(ValueError):
+    """A setting has a value outside its rule; the message names value, rule and way out."""
+
+
+def setting(default: Any, help_text: str, *, choices: tuple[str, ...] = ()) -> Any:
+    """One setting: its default, one sentence of help and, where it has them, its allowed words."""
+    return field(default=default, metadata={"help": help_text, "choices": choices})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """All settings. The environment variable of `shard_limits` is `RIACHO_SHARD_LIMITS`."""
+
+    port: int = setting(4566, "The port the engine listens on; 0 takes a free one.")
+    host: str = setting("127.0.0.1", "The address the engine binds; 0.0.0.0 only in a container.")
+    data_dir: Path = setting(Path(".riacho/data"), "The folder where the engine keeps its state.")
+    region: str = setting("us-east-1", "The AWS region of clients that name none.")
+    account_id: str = setting("000000000000", "The AWS account that resources belong to.")
+    shard_limits: str = setting(
+        "off",
+        "Shard quotas as on AWS (1 MiB/s and 1,000 records/s in, 2 MiB/s and 5 reads/s out).",
+        choices=("aws", "off"),
+    )
+    stream_storage: str = setting(
+        "disk",
+        "Where records are kept: `disk` survives kill -9, `memory` is for tests.",
+        choices=("disk", "memory"),
+    )
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting."""
+    return f"RIACHO_{name.upper()}"
+
+
+def from_environment(environment: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
+    """Settings from `RIACHO_*` variables; `overrides` (None is ignored) win over them."""
+    environment = os.environ if environment is None else environment
+    known = {f.name: f for f in dataclasses.fields(Settings)}
+    values = {
+        name: _parse(f, environment[variable(name)])
+        for name, f in known.items()
+        if environment.get(variable(name), "") != ""
+    }
+    values |= {name: value for name, value in overrides.items() if value is not None}
+    return Settings(**values)
+
+
+def _parse(setting_field: dataclasses.Field[Any], text: str) -> Any:
+    name, choices = variable(setting_field.name), setting_field.metadata["choices"]
+    if choices and text not in choices:
+        raise SettingRefused(f"{name} is {text!r}; it must be one of: {', '.join(choices)}.")
+    kind: Any = type(setting_field.default)
+    try:
+        return kind(text)
+    except ValueError:
+        raise SettingRefused(f"{name} is {text!r}; it must be a {kind.__name__}.") from None

@@ -1,0 +1,16 @@
+"""Waiting for a condition with a deadline: what tests do instead of sleeping."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+
+def wait_until[T](condition: Callable[[], T], seconds: float = 30, every: float = 0.05) -> T:
+    """The condition's first true value. Fails with its last value when the deadline passes."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not true within {seconds} s; last seen: {value!r}")
+        time.sleep(every)
+    return value
