@@ -25,6 +25,9 @@ class Settings:
 
     port: int = setting(4566, "The port the engine listens on; 0 takes a free one.")
     host: str = setting("127.0.0.1", "The address the engine binds; 0.0.0.0 only in a container.")
+    allowed_hosts: str = setting(
+        "", "Further names clients may call the engine by, separated by commas (Compose: `engine`)."
+    )
     data_dir: Path = setting(Path(".riacho/data"), "The folder where the engine keeps its state.")
     region: str = setting("us-east-1", "The AWS region of clients that name none.")
     account_id: str = setting("000000000000", "The AWS account that resources belong to.")

@@ -1,13 +1,13 @@
 """Calls that our HTTP front answers straight from a core, without LocalStack's request chain.
 
-A service registers its calls when it is imported by `services.localstack.provider`; the front
-looks each request up by its `X-Amz-Target` header, or by its path below `/_riacho/`.
+A service registers its calls when its module is imported by `services.localstack.provider`; the
+front looks each request up by its `X-Amz-Target` header, or by its path below `/_riacho/`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 
 class DataRequest(NamedTuple):
@@ -30,8 +30,42 @@ class DataAnswer(NamedTuple):
     body: bytes
 
 
+class Pieces(Protocol):
+    """Where the body of a `StreamingAnswer` goes. Every method may be called from any thread,
+    never blocks, and does nothing once the answer has ended."""
+
+    def write(self, piece: bytes) -> None:
+        """Send one piece now (a chunk of HTTP/1.1, a DATA frame of HTTP/2)."""
+
+    def close(self) -> None:
+        """End the answer."""
+
+    @property
+    def is_open(self) -> bool:
+        """False once the answer was closed or the client went away."""
+
+    @property
+    def unsent_bytes(self) -> int:
+        """How much the client has not taken yet: who writes much looks here first."""
+
+    def when_closed(self, call: Callable[[], None]) -> None:
+        """`call` runs once, on the event loop, when the answer has ended for either reason."""
+
+
+class StreamingAnswer(NamedTuple):
+    """What goes back piece by piece: the head at once, then whatever is written to `Pieces`.
+
+    `start` runs on the event loop after the head was sent. It must return at once: keep the
+    `Pieces` and write to it later, from a thread or when records arrive.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    start: Callable[[Pieces], None]
+
+
 #: Returns None to let LocalStack's chain answer instead. Runs on the front's event loop: it may
-#: take a few milliseconds, and never waits.
-DataCall = Callable[[DataRequest], DataAnswer | None]
+#: take a few milliseconds, and never waits. A raised error becomes AWS's InternalFailure (500).
+DataCall = Callable[[DataRequest], DataAnswer | StreamingAnswer | None]
 
 data_calls: dict[str, DataCall] = {}

@@ -1,0 +1,58 @@
+"""The real engine for whoever asks for it: one per pytest process, in memory, on a free port."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from services.localstack.engine import Engine, start
+from services.settings import Settings
+
+
+@dataclasses.dataclass
+class EngineUnderTest:
+    """What tests see of an engine. `engine` is the process, for tests that kill it."""
+
+    engine: Engine
+
+    @property
+    def endpoint_url(self) -> str:
+        return self.engine.endpoint_url
+
+    @cached_property
+    def _session(self) -> Any:
+        return boto3.Session("test", "test", region_name="us-east-1")
+
+    def client(self, service: str, region: str = "us-east-1", **config: Any) -> Any:
+        """A boto3 client that retries fast and finds no other credentials on this machine."""
+        wanted: dict[str, Any] = {
+            "retries": {"mode": "standard", "max_attempts": 2},
+            "max_pool_connections": 32,
+            "read_timeout": 60,
+        }
+        return self._session.client(
+            service,
+            region_name=region,
+            endpoint_url=self.endpoint_url,
+            config=Config(**(wanted | config)),
+        )
+
+    def advance_clock(self, seconds: float) -> float:
+        """Move the engine's clock forward; its new time."""
+        return self.engine.advance_clock(seconds)
+
+
+@pytest.fixture(scope="session")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineUnderTest]:
+    """One engine for all tests of this process: name what you create uniquely."""
+    folder: Path = tmp_path_factory.mktemp("engine")
+    settings = Settings(port=0, data_dir=folder, stream_storage="memory")
+    with start(settings) as started:
+        yield EngineUnderTest(started)
