@@ -1,0 +1,1 @@
+"""The Glue Data Catalog: databases, tables, partitions, crawlers, schemas."""
