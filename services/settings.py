@@ -36,6 +36,12 @@ class Settings:
         "Shard quotas as on AWS (1 MiB/s and 1,000 records/s in, 2 MiB/s and 5 reads/s out).",
         choices=("aws", "off"),
     )
+    dynamodb: str = setting(
+        "auto",
+        "DynamoDB's engine: `local` is DynamoDBLocal, `light` needs no Java and forgets; "
+        "`auto` takes `local` where it runs.",
+        choices=("auto", "local", "light"),
+    )
     stream_storage: str = setting(
         "disk",
         "Where records are kept: `disk` survives kill -9, `memory` is for tests.",

@@ -15,7 +15,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from services.localstack.environment import ENGINE_PYTHON, engine_environment
+from services.localstack.environment import (
+    ENGINE_PYTHON,
+    engine_environment,
+    link_catalog,
+)
 from services.settings import Settings
 
 START_SECONDS = 90.0
@@ -105,6 +109,7 @@ def _spawn(settings: Settings, lock: int) -> subprocess.Popen[bytes]:
     environment = engine_environment(settings, settings.port)
     for name in ("HOME", "XDG_CACHE_HOME", "TMPDIR", "FILESYSTEM_ROOT"):
         Path(environment[name]).mkdir(parents=True, exist_ok=True)
+    link_catalog(Path(environment["FILESYSTEM_ROOT"]))
     with log_file(settings).open("ab") as log:
         return subprocess.Popen(
             [str(ENGINE_PYTHON), "-m", "localstack.runtime.main"],

@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ENGINE_FOLDER = ROOT / ".engine"
 ENGINE_PYTHON = ENGINE_FOLDER / "venv" / "bin" / "python"
 JARS = ENGINE_FOLDER / "jars"
+CATALOG = ENGINE_FOLDER / "catalog"
 
 #: What a child may know of its parent's environment.
 PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "CI", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
@@ -28,7 +29,7 @@ def engine_environment(settings: Settings, port: int) -> dict[str, str]:
 def _localstack(settings: Settings, port: int) -> dict[str, str]:
     data = settings.data_dir
     address = f"127.0.0.1:{port}"
-    variables = {
+    return {
         # plux, the machine id and LocalStack's own files look at these.
         "HOME": str(data / "home"),
         "XDG_CACHE_HOME": str(data / "cache"),
@@ -49,12 +50,8 @@ def _localstack(settings: Settings, port: int) -> dict[str, str]:
         "AWS_EC2_METADATA_DISABLED": "true",
         "NO_PROXY": "127.0.0.1,localhost",
         "LAMBDA_RUNTIME_EXECUTOR": "riacho",
-        "PROVIDER_OVERRIDE_DYNAMODB": "v2",
         "PYTHONUNBUFFERED": "1",
     }
-    if settings.stream_storage == "memory":
-        variables["DYNAMODB_IN_MEMORY"] = "1"
-    return variables
 
 
 def _overrides() -> dict[str, str]:
@@ -71,3 +68,12 @@ def _overrides() -> dict[str, str]:
 def _settings(settings: Settings, port: int) -> dict[str, str]:
     given = {f.name: getattr(settings, f.name) for f in dataclasses.fields(settings)}
     return {variable(name): str(value) for name, value in (given | {"port": port}).items()}
+
+
+def link_catalog(filesystem_root: Path) -> None:
+    """Lend the installed index of AWS services: an engine that makes its own takes 350 MB more."""
+    for installed in CATALOG.glob("usr/lib/localstack/*.dill"):
+        link = filesystem_root / installed.relative_to(CATALOG)
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.unlink(missing_ok=True)
+        link.symlink_to(installed)

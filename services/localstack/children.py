@@ -1,0 +1,19 @@
+"""How the engine starts helper programs, so that none outlives it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+TIED = Path(__file__).with_name("tied.py")
+
+
+def tied_command(command: Sequence[str]) -> list[str]:
+    """The command, wrapped so that the program dies when this process dies, even by kill -9.
+
+    Start it directly from here (`subprocess.Popen(tied_command(...))`), in a thread that lives
+    as long as the program should: on Linux the end of the starting thread counts too.
+    """
+    return [sys.executable, "-I", "-S", str(TIED), str(os.getpid()), *command]
