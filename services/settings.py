@@ -47,6 +47,15 @@ class Settings:
         "Where records are kept: `disk` survives kill -9, `memory` is for tests.",
         choices=("disk", "memory"),
     )
+    stream_sync: str = setting(
+        "os",
+        "When a put is answered: `os` after the write (survives kill -9), "
+        "`always` after fsync (survives a power cut).",
+        choices=("os", "always"),
+    )
+    stream_status_seconds: float = setting(
+        0.2, "How long a stream stays CREATING, UPDATING or DELETING."
+    )
 
 
 def variable(name: str) -> str:

@@ -1,0 +1,119 @@
+"""How records lie in a segment file: frames of one batch each, with length and checksums.
+
+A frame is a header of 40 bytes, the lengths of its records' keys and data (4 bytes each), then
+keys and data. All numbers are little-endian. Two checksums: one over everything, and one over
+the header alone, which tells a write that was cut short from bytes that changed.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+from zlib import crc32
+
+MAGIC = b"RFRM"
+#: magic, frame checksum, header checksum, payload bytes, records, flags, first ordinal, arrival
+_HEADER = struct.Struct("<4sIIIIIQQ")
+_CHECKED = struct.Struct("<IIIQQ")
+HEADER_BYTES = _HEADER.size
+_FRAME_CHECKED_FROM = 8
+_HEADER_CHECKED_FROM = 12
+#: The flag of records that were put while the stream was encrypted.
+ENCRYPTED = 1
+#: A batch is cut into frames of about this size, so that reading one record stays cheap.
+FRAME_TARGET_BYTES = 256 * 1024
+
+#: One record as the log takes it: its partition key in UTF-8, and its data.
+type Payload = tuple[bytes, bytes]
+
+
+class Frame(NamedTuple):
+    """A frame's place in its segment and what its header says. Arrival in milliseconds."""
+
+    offset: int
+    end: int
+    records: int
+    flags: int
+    first_ordinal: int
+    arrival_millis: int
+
+
+class FrameDamaged(ValueError):
+    """The bytes at `offset` are not the frame that was written there."""
+
+    def __init__(self, offset: int, reason: str) -> None:
+        super().__init__(f"{reason} at byte {offset}")
+        self.offset = offset
+        self.reason = reason
+
+
+class FrameTorn(ValueError):
+    """The file ends inside the frame at `offset`: its write was cut short."""
+
+    def __init__(self, offset: int) -> None:
+        super().__init__(f"cut short at byte {offset}")
+        self.offset = offset
+
+
+def encode(records: Sequence[Payload], ordinal: int, arrival_millis: int, flags: int) -> bytes:
+    """One frame."""
+    lengths = [length for key, data in records for length in (len(key), len(data))]
+    parts = [struct.pack(f"<{len(lengths)}I", *lengths)]
+    for record in records:
+        parts += record
+    payload = b"".join(parts)
+    checked = _CHECKED.pack(len(payload), len(records), flags, ordinal, arrival_millis)
+    header = struct.pack("<I", crc32(checked)) + checked
+    return MAGIC + struct.pack("<I", crc32(payload, crc32(header))) + header + payload
+
+
+def chunks(records: Sequence[Payload]) -> Iterator[Sequence[Payload]]:
+    """The batch in runs that make frames of about FRAME_TARGET_BYTES."""
+    start = size = 0
+    for i, (key, data) in enumerate(records):
+        size += len(key) + len(data)
+        if size >= FRAME_TARGET_BYTES:
+            yield records[start : i + 1]
+            start, size = i + 1, 0
+    if start < len(records):
+        yield records[start:]
+
+
+def check(buffer: memoryview, offset: int) -> Frame:
+    """The frame at `offset`, its checksums verified. Raises FrameTorn or FrameDamaged."""
+    if len(buffer) - offset < HEADER_BYTES:
+        raise FrameTorn(offset)
+    magic, frame_crc, header_crc, length, count, flags, ordinal, arrival = _HEADER.unpack_from(
+        buffer, offset
+    )
+    end = offset + HEADER_BYTES + length
+    if (
+        magic == MAGIC
+        and end <= len(buffer)
+        and crc32(buffer[offset + _FRAME_CHECKED_FROM : end]) == frame_crc
+    ):
+        return Frame(offset, end, count, flags, ordinal, arrival)
+    header = buffer[offset + _HEADER_CHECKED_FROM : offset + HEADER_BYTES]
+    if magic == bytes(4) and not any(buffer[offset:]):
+        # A file system may leave zeros where a write had not arrived when the power went.
+        raise FrameTorn(offset)
+    if magic != MAGIC or crc32(header) != header_crc:
+        raise FrameDamaged(offset, "a frame's header has changed")
+    if end > len(buffer):
+        raise FrameTorn(offset)
+    raise FrameDamaged(offset, "a frame's records have changed")
+
+
+def decode(buffer: bytes, frame: Frame) -> list[Payload]:
+    """The records of a frame that `check` has accepted."""
+    position = frame.offset + HEADER_BYTES
+    lengths = struct.unpack_from(f"<{2 * frame.records}I", buffer, position)
+    position += 8 * frame.records
+    records = []
+    for i in range(0, len(lengths), 2):
+        middle = position + lengths[i]
+        end = middle + lengths[i + 1]
+        records.append((buffer[position:middle], buffer[middle:end]))
+        position = end
+    return records

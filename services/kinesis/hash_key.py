@@ -1,0 +1,27 @@
+"""Where a partition key lands: MD5 as a 128-bit number."""
+
+from __future__ import annotations
+
+from hashlib import md5
+
+from services.kinesis.errors import invalid_argument
+
+#: The largest hash key, 2^128 - 1.
+MAX_HASH_KEY = (1 << 128) - 1
+
+
+def hash_key(partition_key: str) -> int:
+    """MD5 of the key's UTF-8 bytes, read as an unsigned big-endian number."""
+    digest = md5(partition_key.encode("utf-8", "surrogatepass"), usedforsecurity=False).digest()
+    return int.from_bytes(digest, "big")
+
+
+def explicit_hash_key(text: str) -> int:
+    """A caller's own hash key, decimal. Raises InvalidArgumentException from 2^128 on."""
+    value = int(text)
+    if not 0 <= value <= MAX_HASH_KEY:
+        raise invalid_argument(
+            "Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, 2^128-1]. "
+            f"Specified value was {text}"
+        )
+    return value

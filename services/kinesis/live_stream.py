@@ -1,0 +1,238 @@
+"""A stream at work: its state together with its shards' logs, quotas and waiting readers."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+import time
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from services.kinesis import frame, stream
+from services.kinesis.errors import internal_failure, throughput_exceeded
+from services.kinesis.hash_key import MAX_HASH_KEY, explicit_hash_key, hash_key
+from services.kinesis.limits import ReadQuota, WriteQuota
+from services.kinesis.log import ShardLog, StoredRecord
+from services.kinesis.segment import Damage
+from services.kinesis.sequence_number import ORDINAL_STEP
+from services.kinesis.shard import Shard
+from services.kinesis.storage import Storage
+from services.kinesis.stream import Stream
+from services.kinesis.traffic import Traffic
+
+logger = logging.getLogger("riacho.kinesis")
+
+#: Records and bytes a GetRecords call answers at most.
+MAX_RECORDS = 10_000
+MAX_BYTES = 10 * 1024 * 1024
+
+
+class PutEntry(NamedTuple):
+    """A checked record to put. `place` is its position in the call, `size` data and key."""
+
+    place: int
+    partition_key: bytes
+    data: bytes
+    size: int
+
+
+class LiveStream:
+    """One stream with its records. Safe for threads: `lock` guards state and routing."""
+
+    def __init__(self, state: Stream, storage: Storage, *, sync: bool = False) -> None:
+        self.state = state
+        self.lock = threading.RLock()
+        self.traffic = Traffic()
+        self.logs: dict[int, ShardLog] = {}
+        self.shards: dict[int, Shard] = {}
+        self._storage = storage
+        self._sync = sync
+        self._changed = threading.Condition(self.lock)
+        self._version = 0
+        self._write_quotas: dict[int, WriteQuota] = {}
+        self._read_quotas: dict[int, ReadQuota] = {}
+        self._starts: list[int] = []
+        self._open: list[Shard] = []
+        for shard in state.shards:
+            self._open_log(shard)
+        self._route()
+
+    # ------------------------------------------------------------------ state
+
+    def save(self) -> None:
+        """Keep the state, and look again at which shards are open."""
+        with self.lock:
+            self._storage.save(self.state.stream_id, stream.to_json(self.state))
+            for shard in self.state.shards:
+                if shard.index not in self.logs:
+                    self._open_log(shard)
+            self._route()
+            self.wake()
+
+    def _open_log(self, shard: Shard) -> None:
+        folder = self._storage.folder(self.state.stream_id, shard.index)
+        log = self.logs[shard.index] = ShardLog(folder, sync=self._sync)
+        self.shards[shard.index] = shard
+        for damage in log.damages:
+            logger.warning("%s", damage_message(self.state, shard, damage))
+
+    def _route(self) -> None:
+        self._open = self.state.open_shards()
+        self._starts = [shard.hash_key_range.start for shard in self._open]
+
+    def delete(self) -> None:
+        with self.lock:
+            self._storage.delete(self.state.stream_id)
+            self.logs.clear()
+            self.shards.clear()
+            self.wake()
+
+    def trim(self, now: float) -> None:
+        """Let go of records older than the retention, and of shards that have none left."""
+        horizon = self.state.trim_horizon(now)
+        with self.lock:
+            live = {shard.index for shard in self.state.live_shards(now)}
+            for index, log in list(self.logs.items()):
+                if index in live:
+                    log.trim(int(horizon * 1000))
+                else:
+                    self._storage.delete_shard(self.state.stream_id, index)
+                    del self.logs[index], self.shards[index]
+            if len(live) < len(self.state.shards):
+                self.state.shards = [s for s in self.state.shards if s.index in live]
+                self.save()
+
+    # ---------------------------------------------------------------- waiting
+
+    @property
+    def version(self) -> int:
+        """Grows with every put and every change of the stream."""
+        return self._version
+
+    def wake(self) -> None:
+        with self._changed:
+            self._version += 1
+            self._changed.notify_all()
+
+    def wait(self, seen: int, timeout: float) -> int:
+        """Block until the version is not `seen` any more, at most `timeout` real seconds."""
+        deadline = time.monotonic() + timeout
+        with self._changed:
+            while self._version == seen and (left := deadline - time.monotonic()) > 0:
+                self._changed.wait(left)
+            return self._version
+
+    # ---------------------------------------------------------------- records
+
+    def shard_for(self, entry: dict[str, Any]) -> Shard:
+        """Where a record goes: by explicit hash key, by partition key, or anywhere."""
+        explicit, partition_key = entry.get("ExplicitHashKey"), entry.get("PartitionKey")
+        if explicit is not None:
+            position = explicit_hash_key(explicit)
+        elif partition_key is not None:
+            position = hash_key(partition_key)
+        else:
+            position = secrets.randbelow(MAX_HASH_KEY + 1)
+        return self._open[bisect_right(self._starts, position) - 1]
+
+    def put(
+        self, entries: Sequence[dict[str, Any]], now: float, *, limited: bool
+    ) -> list[dict[str, Any]]:
+        """Append checked entries (`Data` as bytes); AWS's result entries, in the same order."""
+        results: list[dict[str, Any]] = [{}] * len(entries)
+        groups: defaultdict[int, list[PutEntry]] = defaultdict(list)
+        with self._changed:
+            for place, entry in enumerate(entries):
+                key = (entry.get("PartitionKey") or "").encode("utf-8", "surrogatepass")
+                data = entry["Data"]
+                put_entry = PutEntry(place, key, data, len(key) + len(data))
+                groups[self.shard_for(entry).index].append(put_entry)
+            for index, group in groups.items():
+                self._put_in(self.shards[index], group, now, limited, results)
+            self._version += 1
+            self._changed.notify_all()
+        return results
+
+    def _put_in(
+        self,
+        shard: Shard,
+        group: list[PutEntry],
+        now: float,
+        limited: bool,
+        results: list[dict[str, Any]],
+    ) -> None:
+        traffic = self.traffic.shard(shard.index)
+        if limited:
+            group = self._admitted(shard, group, now, results)
+            if not group:
+                return
+        records = [(entry.partition_key, entry.data) for entry in group]
+        flags = frame.ENCRYPTED if self.state.encryption_type == "KMS" else 0
+        try:
+            ordinal, arrival = self.logs[shard.index].append(records, int(now * 1000), flags)
+        except OSError as failure:
+            logger.warning("Shard %s of %s: %s", shard.shard_id, self.state.name, failure)
+            error = internal_failure()
+            for entry in group:
+                results[entry.place] = {"ErrorCode": error.code, "ErrorMessage": error.message}
+            return
+        number, shard_id = shard.sequence_number(ordinal, arrival), shard.shard_id
+        for entry in group:
+            results[entry.place] = {"SequenceNumber": str(number), "ShardId": shard_id}
+            number += ORDINAL_STEP
+        traffic.records_in += len(group)
+        traffic.bytes_in += sum(entry.size for entry in group)
+
+    def _admitted(
+        self, shard: Shard, group: list[PutEntry], now: float, results: list[dict[str, Any]]
+    ) -> list[PutEntry]:
+        quota = self._write_quotas.setdefault(shard.index, WriteQuota(now))
+        admitted = []
+        error = throughput_exceeded(shard.shard_id, self.state.name, self.state.account_id)
+        for entry in group:
+            if quota.admit(entry.size, now):
+                admitted.append(entry)
+            else:
+                results[entry.place] = {"ErrorCode": error.code, "ErrorMessage": error.message}
+        self.traffic.shard(shard.index).writes_refused += len(group) - len(admitted)
+        return admitted
+
+    def read_quota(self, shard: Shard, now: float) -> ReadQuota:
+        return self._read_quotas.setdefault(shard.index, ReadQuota(now))
+
+    def read(
+        self, shard: Shard, ordinal: int, now: float, max_records: int = MAX_RECORDS
+    ) -> list[StoredRecord]:
+        """Records that are still within the retention, from `ordinal` on."""
+        horizon = int(self.state.trim_horizon(now) * 1000)
+        return self.logs[shard.index].read(ordinal, max_records, MAX_BYTES, horizon)
+
+    def has_ended(self, shard: Shard, ordinal: int) -> bool:
+        """Whether a reader at `ordinal` has read all there will ever be."""
+        return not shard.is_open and ordinal >= self.logs[shard.index].next_ordinal
+
+    def millis_behind(self, shard: Shard, ordinal: int, now: float) -> int:
+        """How old the next unread record is; 0 when there is none."""
+        arrival = self.logs[shard.index].arrival_at(ordinal)
+        return 0 if arrival is None else max(0, int(now * 1000) - arrival)
+
+
+def damage_message(state: Stream, shard: Shard, damage: Damage) -> str:
+    """Which records are gone, in words and sequence numbers."""
+    ranges = ", ".join(_gone(shard, first, last) for first, last in damage.gone) or "none"
+    return (
+        f"Stream {state.name}, {shard.shard_id}: segment {damage.segment} is damaged "
+        f"({damage.reason}). It is kept as {damage.kept_as}. Sequence numbers that are gone: "
+        f"{ranges}."
+    )
+
+
+def _gone(shard: Shard, first: int, last: int | None) -> str:
+    # Arrivals went with the records: these are the lowest and highest numbers they can have had.
+    lowest = shard.sequence_number(first, 0)
+    if last is None:
+        return f"{lowest} and later"
+    return f"{lowest} to {shard.sequence_number(last + 1, 0) - 1} ({last - first + 1} records)"

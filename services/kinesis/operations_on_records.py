@@ -1,0 +1,322 @@
+"""Putting and getting records."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from services.kinesis import frame, sequence_number, shard_iterator
+from services.kinesis.arn import Caller, StreamKey
+from services.kinesis.errors import (
+    KinesisError,
+    invalid_argument,
+    shard_does_not_exist,
+    stream_not_found,
+    throughput_exceeded,
+    validation_error,
+)
+from services.kinesis.hash_key import explicit_hash_key
+from services.kinesis.live_stream import MAX_RECORDS, LiveStream
+from services.kinesis.log import StoredRecord
+from services.kinesis.operation import Answer, Operation, Request
+from services.kinesis.request_shapes import (
+    MAX_PARTITION_KEY,
+    MAX_PUT_RECORDS,
+    REQUEST_SHAPES,
+)
+from services.kinesis.shard import Shard, describe_child
+from services.kinesis.shard_iterator import ShardIterator
+from services.kinesis.stream import CREATING, DELETING
+from services.kinesis.validation import check_request
+
+if TYPE_CHECKING:
+    from services.kinesis.kinesis import Kinesis
+
+_MAX_CALL_BYTES = 10 * 1024 * 1024
+
+
+def put_records(kinesis: Kinesis, caller: Caller, request: Request) -> Answer:
+    if not _looks_usual(request):
+        check_request(request, REQUEST_SHAPES["PutRecords"])
+    entries = request["Records"]
+    live = _writable(kinesis, caller, request)
+    total = 0
+    limit = live.state.max_record_size_in_kib * 1024
+    for i, entry in enumerate(entries, start=1):
+        size = _entry_size(live, entry, f"records.{i}.member.")
+        if size > limit:
+            raise _too_large(f"records.{i}.member.data", limit)
+        total += size
+    if total > _MAX_CALL_BYTES:
+        raise invalid_argument("Records size exceeds 10 MB limit")
+    refuse_dry_run(request)
+    results = live.put(entries, kinesis.clock.now(), limited=kinesis.shard_limits)
+    live.traffic.put_records_calls += 1
+    failed = sum("ErrorCode" in result for result in results)
+    return {"FailedRecordCount": failed, "Records": results, **_encryption(live)}
+
+
+def _looks_usual(request: Request) -> bool:
+    """Whether a look at each record, much quicker than the whole service model, finds no fault."""
+    records = request.get("Records")
+    if type(records) is not list or not 0 < len(records) <= MAX_PUT_RECORDS:
+        return False
+    if not request.keys() <= {"Records", "StreamName", "StreamARN"}:
+        return False
+    for record in records:
+        if type(record) is not dict or record.get("ExplicitHashKey") is not None:
+            return False
+        key = record.get("PartitionKey")
+        if type(record.get("Data")) is not bytes or type(key) is not str:
+            return False
+        if not 0 < len(key) <= MAX_PARTITION_KEY:
+            return False
+    names = (request.get("StreamName"), request.get("StreamARN"))
+    return all(name is None or type(name) is str for name in names)
+
+
+def put_record(kinesis: Kinesis, caller: Caller, request: Request) -> Answer:
+    live, now = _writable(kinesis, caller, request), kinesis.clock.now()
+    limit = live.state.max_record_size_in_kib * 1024
+    if _entry_size(live, request, "") > limit:
+        raise _too_large("data", limit)
+    _check_ordering(live, request, now)
+    refuse_dry_run(request)
+    [result] = live.put([request], now, limited=kinesis.shard_limits)
+    live.traffic.put_record_calls += 1
+    if (code := result.get("ErrorCode")) is not None:
+        status = 500 if code == "InternalFailure" else 400
+        raise KinesisError(code, result["ErrorMessage"], status)
+    return {**result, **_encryption(live)}
+
+
+def _writable(kinesis: Kinesis, caller: Caller, request: Request) -> LiveStream:
+    live = kinesis.find(caller, request)
+    if live.state.status(kinesis.clock.now()) in {CREATING, DELETING}:
+        raise stream_not_found(live.state.name, live.state.account_id)
+    return live
+
+
+def _entry_size(live: LiveStream, entry: dict[str, Any], path: str) -> int:
+    """Bytes of data and partition key; raises what AWS checks record by record."""
+    key = entry.get("PartitionKey")
+    if key is None:
+        if live.state.distribution != "AUTO":
+            raise validation_error(
+                f"Value null at '{path}partitionKey' failed to satisfy constraint: "
+                "Member must not be null"
+            )
+        key = ""
+    if (explicit := entry.get("ExplicitHashKey")) is not None:
+        explicit_hash_key(explicit)
+    length = len(key) if key.isascii() else len(key.encode("utf-8", "surrogatepass"))
+    return len(entry["Data"]) + length
+
+
+def _too_large(path: str, limit: int) -> KinesisError:
+    return validation_error(
+        f"Value at '{path}' failed to satisfy constraint: "
+        f"Member must have length less than or equal to {limit}"
+    )
+
+
+def _check_ordering(live: LiveStream, request: Request, now: float) -> None:
+    if (text := request.get("SequenceNumberForOrdering")) is None:
+        return
+    try:
+        if sequence_number.parse(text).arrival > now:
+            raise ValueError("It lies in the future.")
+    except ValueError:
+        raise invalid_argument(
+            f"ExclusiveMinimumSequenceNumber {text} used in PutRecord on stream "
+            f"{live.state.name} under account {live.state.account_id} is invalid."
+        ) from None
+
+
+def refuse_dry_run(request: Request) -> None:
+    """Raises DryRunOperationException: the request would have been carried out."""
+    if request.get("DryRun"):
+        raise KinesisError(
+            "DryRunOperationException",
+            "Request would have succeeded, but DryRun flag is set.",
+        )
+
+
+def _encryption(live: LiveStream) -> dict[str, str]:
+    # AWS leaves the member out for streams that are not encrypted.
+    return {"EncryptionType": "KMS"} if live.state.encryption_type == "KMS" else {}
+
+
+def get_shard_iterator(kinesis: Kinesis, caller: Caller, request: Request) -> Answer:
+    live, now = kinesis.find(caller, request), kinesis.clock.now()
+    with live.lock:
+        shard = find_shard(live, request["ShardId"], now)
+        ordinal = starting_ordinal(
+            live,
+            shard,
+            now,
+            kind=request["ShardIteratorType"],
+            number=request.get("StartingSequenceNumber"),
+            timestamp=request.get("Timestamp"),
+        )
+    refuse_dry_run(request)
+    return {"ShardIterator": _iterator(live, shard, ordinal, now)}
+
+
+def find_shard(live: LiveStream, shard_id: str, now: float) -> Shard:
+    """A shard that is open or may still have records. Raises ResourceNotFoundException."""
+    for shard in live.state.live_shards(now):
+        if shard.shard_id == shard_id:
+            return shard
+    raise shard_does_not_exist(shard_id, live.state.name, live.state.account_id)
+
+
+def _iterator(live: LiveStream, shard: Shard, ordinal: int, now: float) -> str:
+    state = live.state
+    place = state.account_id, state.region, state.name, state.stream_id, shard.index
+    return shard_iterator.encode(ShardIterator(*place, ordinal, int(now * 1000)))
+
+
+def starting_ordinal(
+    live: LiveStream,
+    shard: Shard,
+    now: float,
+    *,
+    kind: str,
+    number: str | None = None,
+    timestamp: float | None = None,
+) -> int:
+    """Where an iterator of this kind starts reading.
+
+    Raises InvalidArgumentException for a number or time that does not go with the kind.
+    """
+    log = live.logs[shard.index]
+    if kind in {"AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER"}:
+        if number is None:
+            raise _wrong_combination(kind, "no StartingSequenceNumber")
+        return _ordinal_of(live, shard, kind, number)
+    if kind == "AT_TIMESTAMP":
+        return log.ordinal_at(_checked_millis(timestamp, now))
+    if number is not None:
+        raise _wrong_combination(kind, "also a StartingSequenceNumber")
+    return log.next_ordinal if kind == "LATEST" else 0
+
+
+def _wrong_combination(kind: str, given: str) -> KinesisError:
+    return invalid_argument(
+        "Must either specify (1) AT_SEQUENCE_NUMBER or AFTER_SEQUENCE_NUMBER and "
+        "StartingSequenceNumber or (2) TRIM_HORIZON or LATEST and no StartingSequenceNumber. "
+        f"Request specified {kind} and {given}."
+    )
+
+
+def _checked_millis(timestamp: float | None, now: float) -> int:
+    if timestamp is None:
+        raise invalid_argument(
+            "Must specify timestampInMillis parameter for iterator of type AT_TIMESTAMP. "
+            "Current request has no timestamp parameter."
+        )
+    millis, now_millis = round(timestamp * 1000), int(now * 1000)
+    if millis > now_millis:
+        raise invalid_argument(
+            "The timestampInMillis parameter cannot be greater than the currentTimestampInMillis. "
+            f"timestampInMillis: {millis}, currentTimestampInMillis: {now_millis}"
+        )
+    return millis
+
+
+def _ordinal_of(live: LiveStream, shard: Shard, kind: str, text: str) -> int:
+    used = (
+        f"StartingSequenceNumber {text} used in GetShardIterator on shard {shard.shard_id} in "
+        f"stream {live.state.name} under account {live.state.account_id} is invalid"
+    )
+    try:
+        number = sequence_number.parse(text)
+    except ValueError:
+        raise invalid_argument(f"{used}.") from None
+    if number.shard_index != shard.index:
+        encoded = f"shardId-{number.shard_index:012d}"
+        raise invalid_argument(
+            f"Invalid StartingSequenceNumber. It encodes {encoded}, while it was used in a call "
+            f"to a shard with {shard.shard_id}"
+        )
+    if number.shard_created != int(shard.created_at):
+        raise invalid_argument(f"{used} because it did not come from this stream.")
+    arrival = live.logs[shard.index].arrival_at(number.ordinal)
+    seconds = 0 if arrival is None else arrival // 1000
+    # Between two records there are numbers that nobody has: they count by their arrival.
+    if kind == "AT_SEQUENCE_NUMBER":
+        return number.ordinal + (number.arrival > seconds and arrival is not None)
+    return number.ordinal + (number.arrival >= seconds)
+
+
+def get_records(kinesis: Kinesis, caller: Caller, request: Request) -> Answer:
+    now = kinesis.clock.now()
+    place = shard_iterator.decode(request["ShardIterator"])
+    live, shard = _place(kinesis, place, now)
+    shard_iterator.check_age(place, int(now * 1000))
+    traffic = live.traffic.shard(shard.index)
+    refuse_dry_run(request)
+    if kinesis.shard_limits and not live.read_quota(shard, now).admit(now):
+        traffic.calls_refused += 1
+        raise throughput_exceeded(shard.shard_id, live.state.name, live.state.account_id)
+    stored = live.read(shard, place.ordinal, now, request.get("Limit") or MAX_RECORDS)
+    ordinal = stored[-1].ordinal + 1 if stored else place.ordinal
+    size = sum(len(record.data) + len(record.partition_key) for record in stored)
+    if kinesis.shard_limits:
+        live.read_quota(shard, now).took(size)
+    answer: Answer = {
+        "Records": describe_records(shard, stored),
+        "MillisBehindLatest": live.millis_behind(shard, ordinal, now),
+    }
+    if live.has_ended(shard, ordinal):
+        answer["ChildShards"] = [describe_child(child) for child in live.state.children(shard)]
+    else:
+        answer["NextShardIterator"] = _iterator(live, shard, ordinal, now)
+    traffic.calls += 1
+    traffic.records_out += len(stored)
+    traffic.bytes_out += size
+    if stored:
+        age = int(now * 1000) - stored[-1].arrival_millis
+        traffic.iterator_age = max(traffic.iterator_age, age)
+    return answer
+
+
+def _place(kinesis: Kinesis, place: ShardIterator, now: float) -> tuple[LiveStream, Shard]:
+    """The stream and the shard of an iterator. Raises ResourceNotFoundException."""
+    shard_id = f"shardId-{place.shard_index:012d}"
+    gone = shard_does_not_exist(shard_id, place.stream_name, place.account_id)
+    try:
+        live = kinesis.find_key(StreamKey(place.account_id, place.region, place.stream_name))
+    except KinesisError:
+        raise gone from None
+    shard = live.shards.get(place.shard_index)
+    horizon = live.state.trim_horizon(now)
+    if live.state.stream_id != place.stream_id or shard is None:
+        raise gone
+    if shard.closed_at is not None and shard.closed_at <= horizon:
+        raise gone
+    return live, shard
+
+
+def describe_records(shard: Shard, stored: list[StoredRecord]) -> list[dict[str, Any]]:
+    """AWS's `Record`s, with `Data` as bytes."""
+    records = []
+    for ordinal, arrival, partition_key, data, flags in stored:
+        record: dict[str, Any] = {
+            "SequenceNumber": str(shard.sequence_number(ordinal, arrival)),
+            "ApproximateArrivalTimestamp": arrival / 1000,
+            "Data": data,
+            "PartitionKey": partition_key.decode("utf-8", "surrogatepass"),
+        }
+        if flags & frame.ENCRYPTED:
+            record["EncryptionType"] = "KMS"
+        records.append(record)
+    return records
+
+
+OPERATIONS_ON_RECORDS: dict[str, Operation] = {
+    "GetRecords": get_records,
+    "GetShardIterator": get_shard_iterator,
+    "PutRecord": put_record,
+    "PutRecords": put_records,
+}

@@ -1,0 +1,34 @@
+"""What went through a stream since somebody last asked: the numbers behind its metrics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class ShardTraffic:
+    """Counts of one shard. Ages in milliseconds; `calls` are GetRecords calls."""
+
+    records_in: int = 0
+    bytes_in: int = 0
+    writes_refused: int = 0
+    records_out: int = 0
+    bytes_out: int = 0
+    calls: int = 0
+    calls_refused: int = 0
+    iterator_age: int = 0
+
+
+class Traffic:
+    """Counts of a stream's shards, and of its calls."""
+
+    def __init__(self) -> None:
+        self.shards: dict[int, ShardTraffic] = {}
+        self.put_record_calls = 0
+        self.put_records_calls = 0
+
+    def shard(self, index: int) -> ShardTraffic:
+        found = self.shards.get(index)
+        if found is None:
+            found = self.shards[index] = ShardTraffic()
+        return found
