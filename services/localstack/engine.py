@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import signal
@@ -15,41 +14,39 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from services.localstack.environment import (
-    ENGINE_PYTHON,
-    engine_environment,
-    link_catalog,
+from services.localstack.data_folder import (
+    endpoint_url,
+    find,
+    is_running,
+    size_of,
+    take_data_folder,
 )
+from services.localstack.environment import ENGINE_PYTHON, engine_environment, log_file
+from services.localstack.errors import EngineFailed, NotInstalled, PortTaken
+from services.localstack.processes import descendants, end_all, send_signal
 from services.settings import Settings
 
 START_SECONDS = 90.0
-#: LocalStack stops in 3 to 20 seconds; what was acknowledged is on disk, so do not wait for it.
-STOP_SECONDS = 6.0
-
-
-class EngineFailed(RuntimeError):
-    """The engine did not start or was lost; the message says why and what to do."""
-
-
-class PortTaken(EngineFailed):
-    """Somebody else listens on the wanted port."""
-
-
-class DataFolderInUse(EngineFailed):
-    """Another engine works on this data folder."""
+#: The engine ends itself within five seconds of a SIGTERM (see `ending.py`).
+STOP_SECONDS = 8.0
+PORT_ATTEMPTS = 3
 
 
 @dataclass
 class Engine:
-    """A running engine. A context manager: leaving it stops the engine."""
+    """A running engine of this process. A context manager: leaving it stops the engine.
+
+    Unless it was started `detached`, the engine ends when this process does, however it dies.
+    """
 
     process: subprocess.Popen[bytes]
     settings: Settings
+    lifeline: int | None = None
 
     @property
     def endpoint_url(self) -> str:
         """What `AWS_ENDPOINT_URL` should be."""
-        return f"http://127.0.0.1:{self.settings.port}"
+        return endpoint_url(self.settings.host, self.settings.port)
 
     @property
     def pid(self) -> int:
@@ -57,8 +54,7 @@ class Engine:
 
     def admin(self, path: str, content: dict[str, Any] | None = None) -> dict[str, Any]:
         """A call below `/_riacho/`: GET, or POST when there is content."""
-        body = None if content is None else json.dumps(content).encode()
-        return request_json(f"{self.endpoint_url}/_riacho/{path}", body)
+        return admin(self.endpoint_url, path, content)
 
     def advance_clock(self, seconds: float) -> float:
         """Move the engine's clock forward; its new time."""
@@ -66,13 +62,18 @@ class Engine:
 
     def stop(self) -> None:
         """Stop the engine and everything it started. May be called twice."""
+        children = descendants(self.pid) if self.process.poll() is None else []
         if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
+            self.process.terminate()
             try:
                 self.process.wait(STOP_SECONDS)
             except subprocess.TimeoutExpired:
                 self.process.kill()
         self.process.wait()
+        end_all(children)
+        if self.lifeline is not None:
+            os.close(self.lifeline)
+            self.lifeline = None
 
     def __enter__(self) -> Engine:
         return self
@@ -81,69 +82,91 @@ class Engine:
         self.stop()
 
 
-def start(settings: Settings, *, wait_seconds: float = START_SECONDS) -> Engine:
-    """An engine that answers. `settings.port` 0 takes a free port; see `endpoint_url`.
+def start(
+    settings: Settings, *, detached: bool = False, wait_seconds: float = START_SECONDS
+) -> Engine:
+    """An engine that answers.
 
-    Raises EngineFailed with one sentence when it cannot start.
+    `settings.port` 0 takes a free port (see `Engine.endpoint_url`). A `detached` engine goes on
+    when this process ends. Raises EngineFailed, with one sentence, when it cannot start.
     """
     if not ENGINE_PYTHON.exists():
-        raise EngineFailed("The engine is not installed here: run ./scripts/install.")
-    settings = replace(
-        settings, data_dir=settings.data_dir.resolve(), port=settings.port or _free_port()
-    )
-    _refuse_taken_port(settings)
-    lock = _lock_data_folder(settings.data_dir)
+        raise NotInstalled("The engine is not installed here: run ./scripts/install.")
+    settings = replace(settings, data_dir=settings.data_dir.absolute())
+    lock = take_data_folder(settings.data_dir)
     try:
-        engine = Engine(_spawn(settings, lock), settings)
+        if settings.port:
+            return _start_on_port(settings, lock, detached, wait_seconds)
+        return _start_on_free_port(settings, lock, detached, wait_seconds)
     finally:
         os.close(lock)
+
+
+def _start_on_free_port(settings: Settings, lock: int, detached: bool, seconds: float) -> Engine:
+    for attempt in range(PORT_ATTEMPTS):
+        try:
+            return _start_on_port(replace(settings, port=free_port()), lock, detached, seconds)
+        except PortTaken:  # somebody took it between our look and the engine's
+            if attempt == PORT_ATTEMPTS - 1:
+                raise
+    raise AssertionError("not reached")
+
+
+def _start_on_port(settings: Settings, lock: int, detached: bool, seconds: float) -> Engine:
+    _refuse_taken_port(settings)
+    log_start = size_of(log_file(settings.data_dir))
+    engine = _spawn(settings, lock, detached)
     try:
-        _wait_until_it_answers(engine, wait_seconds)
+        _wait_until_it_answers(engine, seconds, log_start)
     except BaseException:
         engine.stop()
         raise
     return engine
 
 
-def _spawn(settings: Settings, lock: int) -> subprocess.Popen[bytes]:
+def _spawn(settings: Settings, lock: int, detached: bool) -> Engine:
     environment = engine_environment(settings, settings.port)
-    for name in ("HOME", "XDG_CACHE_HOME", "TMPDIR", "FILESYSTEM_ROOT"):
-        Path(environment[name]).mkdir(parents=True, exist_ok=True)
-    link_catalog(Path(environment["FILESYSTEM_ROOT"]))
-    with log_file(settings).open("ab") as log:
-        return subprocess.Popen(
-            [str(ENGINE_PYTHON), "-m", "localstack.runtime.main"],
-            env=environment,
-            cwd=settings.data_dir,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            pass_fds=(lock,),
-        )
-
-
-def log_file(settings: Settings) -> Path:
-    """Where the engine writes what went wrong."""
-    return settings.data_dir / "engine.log"
-
-
-def _lock_data_folder(data_dir: Path) -> int:
-    """A lock that the engine inherits: it ends with the engine, however that dies."""
-    data_dir.mkdir(parents=True, exist_ok=True)
-    lock = os.open(data_dir / "engine.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    lifeline, passed = None, [lock]
+    if not detached:
+        its_end, lifeline = os.pipe()
+        environment["RIACHO_LIFELINE"] = str(its_end)
+        passed.append(its_end)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(lock)
-        raise DataFolderInUse(
-            f"Another engine works on {data_dir}: stop it (riacho down --data {data_dir}) "
-            "or choose another folder."
-        ) from None
-    return lock
+        with log_file(settings.data_dir).open("ab") as log:
+            process = subprocess.Popen(
+                [str(ENGINE_PYTHON), "-m", "localstack.runtime.main"],
+                env=environment,
+                cwd=settings.data_dir,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                pass_fds=passed,
+            )
+    finally:
+        if not detached:
+            os.close(its_end)
+    return Engine(process, settings, lifeline)
 
 
-def _free_port() -> int:
+def stop_at(data_dir: Path) -> bool:
+    """Stop the engine of a data folder, whoever started it; False when there is none."""
+    identity = find(data_dir)
+    if identity is None:
+        return False
+    children = descendants(identity.pid)
+    send_signal(identity.pid, signal.SIGTERM)
+    deadline = time.monotonic() + STOP_SECONDS
+    while is_running(data_dir):
+        if time.monotonic() > deadline:
+            send_signal(identity.pid, signal.SIGKILL)
+        time.sleep(0.05)
+    end_all(children)
+    return True
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on at this moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -151,7 +174,7 @@ def _free_port() -> int:
 
 
 def _refuse_taken_port(settings: Settings) -> None:
-    with socket.socket() as probe:
+    with socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((settings.host, settings.port))
@@ -162,35 +185,51 @@ def _refuse_taken_port(settings: Settings) -> None:
             ) from None
 
 
-def _wait_until_it_answers(engine: Engine, seconds: float) -> None:
+def _wait_until_it_answers(engine: Engine, seconds: float, log_start: int) -> None:
     deadline = time.monotonic() + seconds
     while True:
         if (code := engine.process.poll()) is not None:
-            raise EngineFailed(f"The engine exited with code {code}: {_last_words(engine)}")
+            words, log = _last_words(engine, log_start)
+            if "Address already in use" in words:
+                raise PortTaken(f"Port {engine.settings.port} was taken meanwhile.")
+            raise EngineFailed(
+                f"The engine ended with code {code} while starting: {words} (all of it: {log})"
+            )
         try:
             if engine.admin("health")["pid"] == engine.pid:
                 return
         except OSError:
             pass
         if time.monotonic() > deadline:
-            raise EngineFailed(f"The engine did not answer within {seconds:.0f} seconds.")
+            log = log_file(engine.settings.data_dir)
+            raise EngineFailed(f"The engine did not answer within {seconds:.0f} seconds: see {log}")
         time.sleep(0.05)
 
 
-def _last_words(engine: Engine) -> str:
-    path = log_file(engine.settings)
-    lines = [x for x in path.read_text(errors="replace").splitlines() if x.strip()]
-    return f"{lines[-1] if lines else 'it said nothing'} (all of it: {path})"
+def _last_words(engine: Engine, log_start: int) -> tuple[str, Path]:
+    path = log_file(engine.settings.data_dir)
+    with path.open("rb") as log:
+        log.seek(log_start)
+        lines = [x for x in log.read().decode(errors="replace").splitlines() if x.strip()]
+    return (lines[-1] if lines else "it said nothing"), path
 
 
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
-def request_json(url: str, body: bytes | None = None, timeout: float = 10) -> dict[str, Any]:
-    """GET, or POST when there is a body; never through a proxy. Raises OSError."""
+def admin(
+    engine_url: str, path: str, content: dict[str, Any] | None = None, timeout: float = 10
+) -> dict[str, Any]:
+    """A call below `/_riacho/`, never through a proxy: GET, or POST when there is content.
+
+    Raises OSError when the engine does not answer, or answers with an error.
+    """
+    body = None if content is None else json.dumps(content).encode()
+    request = urllib.request.Request(f"{engine_url}/_riacho/{path}", data=body)
     try:
-        with _OPENER.open(urllib.request.Request(url, data=body), timeout=timeout) as answer:
-            content: dict[str, Any] = json.loads(answer.read())
-            return content
+        with _OPENER.open(request, timeout=timeout) as answer:
+            answered: dict[str, Any] = json.loads(answer.read())
+            return answered
     except urllib.error.HTTPError as error:
-        raise OSError(f"{url}: {error.code} {error.read().decode(errors='replace')}") from None
+        with error:
+            raise OSError(f"{path}: {error.code} {error.read().decode(errors='replace')}") from None

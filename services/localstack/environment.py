@@ -16,6 +16,22 @@ ENGINE_PYTHON = ENGINE_FOLDER / "venv" / "bin" / "python"
 JARS = ENGINE_FOLDER / "jars"
 CATALOG = ENGINE_FOLDER / "catalog"
 
+
+def identity_file(data_dir: Path) -> Path:
+    """Who runs on this data folder and where: pid, host, port, since."""
+    return data_dir / "engine.json"
+
+
+def lock_file(data_dir: Path) -> Path:
+    """Locked as long as an engine runs on this data folder."""
+    return data_dir / "engine.lock"
+
+
+def log_file(data_dir: Path) -> Path:
+    """Where the engine writes what went wrong."""
+    return data_dir / "engine.log"
+
+
 #: What a child may know of its parent's environment.
 PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "CI", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 
