@@ -25,8 +25,8 @@ class TokenBucket:
         if now > self._at:
             self._level = min(self._burst, self._level + (now - self._at) * self._rate)
             self._at = now
-        # A millionth more or less is the rounding of times, not of quotas.
-        return round(self._level, 6)
+        # Seconds since 1970 are exact to less than a microsecond: what is below is rounding.
+        return round(self._level, 3)
 
     def take(self, amount: float) -> None:
         """May go below zero: the debt must be paid off before `level` is positive again."""
