@@ -16,6 +16,7 @@ COMMANDS = {
     "status": "scripts.command_line.engine:status",
     "env": "scripts.command_line.engine:env",
     "clock": "scripts.command_line.clock:clock",
+    "query": "scripts.command_line.query:query",
     "doctor": "scripts.command_line.doctor:doctor",
     "settings": "scripts.command_line.settings:settings",
 }

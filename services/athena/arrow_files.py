@@ -22,7 +22,9 @@ def read(kind: str, files: Sequence[str], partition_columns: Sequence[str]) -> A
             found = re.search(rf"/{re.escape(column)}=([^/]*)/", path)
             more[column] = urllib.parse.unquote(found[1]) if found else ""
         for column, value in more.items():
-            table = table.append_column(column, pyarrow.array([value] * len(table), pyarrow.string()))
+            table = table.append_column(
+                column, pyarrow.array([value] * len(table), pyarrow.string())
+            )
         tables.append(table)
     return pyarrow.concat_tables(tables, promote_options="permissive")
 

@@ -57,7 +57,9 @@ class Athena:
             store=store,
             engine=engine,
             on_change=self._save,
-            prepared=lambda scope, group, name: prepared_statements.text_of(self._state, scope, group, name),
+            prepared=lambda scope, group, name: prepared_statements.text_of(
+                self._state, scope, group, name
+            ),
             statement=self._keep_statement,
         )
         self._fail_unfinished()
@@ -104,7 +106,9 @@ class Athena:
             return active
         saved = self._state.get(scope, "execution", query_execution_id)
         if saved is None:
-            raise invalid_request(f"QueryExecution {query_execution_id} was not found", "INVALID_INPUT")
+            raise invalid_request(
+                f"QueryExecution {query_execution_id} was not found", "INVALID_INPUT"
+            )
         return restored(saved)
 
     def start(self, request: Shape, region: str, account_id: str) -> Shape:
@@ -135,11 +139,15 @@ class Athena:
         query = query.strip()
         if query.endswith(";"):
             query = query[:-1].rstrip()
-        group = work_groups.usable(self._state, scope, request.get("WorkGroup") or "primary", self._clock.now())
+        group = work_groups.usable(
+            self._state, scope, request.get("WorkGroup") or "primary", self._clock.now()
+        )
         location, encryption = work_groups.output(group, request.get("ResultConfiguration") or {})
         kind = self._checked_kind(query)
         context = request.get("QueryExecutionContext") or {}
-        reuse = (request.get("ResultReuseConfiguration") or {}).get("ResultReuseByAgeConfiguration") or {}
+        reuse = (request.get("ResultReuseConfiguration") or {}).get(
+            "ResultReuseByAgeConfiguration"
+        ) or {}
         query_execution_id = str(uuid.uuid4())
         execution = QueryExecution(
             query_execution_id=query_execution_id,
@@ -177,7 +185,9 @@ class Athena:
             elif kind.substatement_type not in ("PREPARE", "DEALLOCATE_PREPARE"):
                 self._engine.check_syntax(query)
         except QueryFailed as refused:
-            reason = refused.reason.removeprefix("SYNTAX_ERROR: ").removeprefix("FAILED: ParseException ")
+            reason = refused.reason.removeprefix("SYNTAX_ERROR: ").removeprefix(
+                "FAILED: ParseException "
+            )
             raise invalid_request(reason, "MALFORMED_QUERY") from None
         return kind
 
@@ -201,7 +211,11 @@ class Athena:
         self._save(execution)
 
     def get(self, request: Shape, region: str, account_id: str) -> Shape:
-        return {"QueryExecution": self._find(f"{account_id}/{region}", request["QueryExecutionId"]).shape()}
+        return {
+            "QueryExecution": self._find(
+                f"{account_id}/{region}", request["QueryExecutionId"]
+            ).shape()
+        }
 
     def batch_get(self, request: Shape, region: str, account_id: str) -> Shape:
         found, missing = [], []
@@ -250,10 +264,12 @@ class Athena:
         if execution.state != "SUCCEEDED":
             if execution.state in ENDED:
                 raise invalid_request(
-                    f"Query did not finish successfully. Final query state: {execution.state}", "INVALID_QUERY_STATE"
+                    f"Query did not finish successfully. Final query state: {execution.state}",
+                    "INVALID_QUERY_STATE",
                 )
             raise invalid_request(
-                f"Query has not yet finished. Current state: {execution.state}", "INVALID_QUERY_STATE"
+                f"Query has not yet finished. Current state: {execution.state}",
+                "INVALID_QUERY_STATE",
             )
         most = request.get("MaxResults") or 1000
         if not 1 <= most <= 1000:
@@ -262,7 +278,10 @@ class Athena:
         answer: Shape = {
             "UpdateCount": execution.update_count or 0,
             "ResultSet": {
-                "Rows": [{"Data": [{} if c is None else {"VarCharValue": c} for c in row]} for row in rows],
+                "Rows": [
+                    {"Data": [{} if c is None else {"VarCharValue": c} for c in row]}
+                    for row in rows
+                ],
                 "ResultSetMetadata": {"ColumnInfo": execution.columns},
             },
         }
@@ -290,7 +309,9 @@ class Athena:
         try:
             body = self._store.read(bucket, key)
         except QueryFailed:
-            raise invalid_request(f"Could not find results: {location} does not exist any more") from None
+            raise invalid_request(
+                f"Could not find results: {location} does not exist any more"
+            ) from None
         if len(body) > 1 << 16:
             self._results[location] = body
             while len(self._results) > 4:
@@ -301,13 +322,22 @@ class Athena:
         request = {"StatementName": name, "WorkGroup": execution.work_group, "QueryStatement": text}
         try:
             operation = "DeletePreparedStatement" if text is None else "CreatePreparedStatement"
-            prepared_statements.OPERATIONS[operation](self._state, execution.scope, request, self._clock.now())
+            prepared_statements.OPERATIONS[operation](
+                self._state, execution.scope, request, self._clock.now()
+            )
         except AthenaError as error:
             raise QueryFailed(f"INVALID_PREPARED_STATEMENT: {error.message}") from None
 
 
 def _suffix(kind: statements.Kind) -> str:
-    if kind.substatement_type in ("CREATE_TABLE_AS_SELECT", "INSERT", "UNLOAD", "UPDATE", "DELETE", "MERGE"):
+    if kind.substatement_type in (
+        "CREATE_TABLE_AS_SELECT",
+        "INSERT",
+        "UNLOAD",
+        "UPDATE",
+        "DELETE",
+        "MERGE",
+    ):
         return ""
     return ".csv" if kind.statement_type == "DML" else ".txt"
 

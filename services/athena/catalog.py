@@ -17,9 +17,7 @@ class GlueCalls(Protocol):
     Raises an exception with `.code` (EntityNotFoundException, AlreadyExistsException) and `.message`.
     """
 
-    def call(
-        self, operation: str, request: Shape, *, region: str, account_id: str
-    ) -> Shape: ...
+    def call(self, operation: str, request: Shape, *, region: str, account_id: str) -> Shape: ...
 
 
 class CatalogRefused(Exception):
@@ -35,13 +33,13 @@ class CatalogRefused(Exception):
 class Catalog:
     """The databases, tables and partitions of one account in one region."""
 
-    def __init__(self, glue: GlueCalls, region: str = "us-east-1", account_id: str = "000000000000"):
+    def __init__(
+        self, glue: GlueCalls, region: str = "us-east-1", account_id: str = "000000000000"
+    ):
         self._glue, self._region, self._account_id = glue, region, account_id
 
     def call(self, operation: str, **request: Any) -> Shape:
-        return self._glue.call(
-            operation, request, region=self._region, account_id=self._account_id
-        )
+        return self._glue.call(operation, request, region=self._region, account_id=self._account_id)
 
     def database(self, name: str) -> Shape | None:
         if name == "default":
@@ -54,7 +52,9 @@ class Catalog:
         found = self._or_none("GetDatabase", "Database", Name="default")
         if found is None:
             description = "Default Hive database"
-            self.call("CreateDatabase", DatabaseInput={"Name": "default", "Description": description})
+            self.call(
+                "CreateDatabase", DatabaseInput={"Name": "default", "Description": description}
+            )
             found = self._or_none("GetDatabase", "Database", Name="default")
         return found or {"Name": "default"}
 

@@ -33,7 +33,9 @@ def create(state: StoredState, scope: str, request: Shape, now: float) -> Shape:
     name = request["Name"]
     if name.lower() == OWN.lower() or state.get(scope, KIND, name):
         raise invalid_request(f"Data catalog {name} already exists")
-    given = {k: request[k] for k in ("Name", "Type", "Description", "Parameters") if k in request}
+    given: Shape = {
+        k: request[k] for k in ("Name", "Type", "Description", "Parameters") if k in request
+    }
     state.put(scope, KIND, name, given)
     if request.get("Tags"):
         account_id, region = scope.split("/")
@@ -56,7 +58,7 @@ def update(state: StoredState, scope: str, request: Shape, now: float) -> Shape:
     entry = _existing(state, scope, request["Name"])
     if entry["Name"] == OWN:
         raise invalid_request(f"Data catalog {OWN} cannot be changed")
-    changes = {k: request[k] for k in ("Type", "Description", "Parameters") if k in request}
+    changes: Shape = {k: request[k] for k in ("Type", "Description", "Parameters") if k in request}
     state.put(scope, KIND, entry["Name"], {**entry, **changes})
     return {}
 
@@ -140,12 +142,18 @@ def get_database(catalog: Catalog, request: Shape) -> Shape:
 
 def list_databases(catalog: Catalog, request: Shape) -> Shape:
     _check_catalog(request)
-    return paging.page("DatabaseList", [_database(entry) for entry in catalog.databases()], request, 50)
+    return paging.page(
+        "DatabaseList", [_database(entry) for entry in catalog.databases()], request, 50
+    )
 
 
 def _columns(entries: list[Shape]) -> list[Shape]:
     return [
-        {"Name": c["Name"], "Type": c.get("Type", "string"), **({"Comment": c["Comment"]} if c.get("Comment") else {})}
+        {
+            "Name": c["Name"],
+            "Type": c.get("Type", "string"),
+            **({"Comment": c["Comment"]} if c.get("Comment") else {}),
+        }
         for c in entries
     ]
 
@@ -194,7 +202,7 @@ def list_tables(catalog: Catalog, request: Shape) -> Shape:
         raise _metadata_error(f"EntityNotFoundException: Database {database} not found.")
     pattern = request.get("Expression") or ".*"
     try:
-        found = [t for t in catalog.tables(database) if re.search(pattern.replace("*", ".*") if pattern == "*" else pattern, t["Name"])]  # noqa: E501  # fmt: skip
+        found = [t for t in catalog.tables(database) if re.search(pattern.replace("*", ".*") if pattern == "*" else pattern, t["Name"])]  # fmt: skip
     except re.error:
         raise invalid_request(f"Expression {pattern} is no regular expression") from None
     return paging.page("TableMetadataList", [_table(entry) for entry in found], request, 50)

@@ -13,16 +13,15 @@ from typing import Any
 import sqlglot
 from sqlglot import exp
 
-from services.athena import duckdb_errors, duckdb_sandbox, rendering, table_scan
+from services.athena import duckdb_errors, duckdb_sandbox, rendering, table_scan, trino_types
 from services.athena.duckdb_functions import install
-from services.athena.errors import QueryFailed, SqlRefused
+from services.athena.errors import SqlRefused
 from services.athena.execution_engine import Answer, Column, QueryContext
 from services.athena.object_cache import ObjectCache
 from services.athena.object_store import ObjectStore
 from services.athena.partition_values import Values
 from services.athena.table_files import PartitionFilter, TableFiles
 from services.athena.trino_types import Type
-from services.athena import trino_types
 
 _BATCH_ROWS = 20_000
 
@@ -31,14 +30,22 @@ class DuckDbEngine:
     """One DuckDB database for all queries; each query has a connection of its own."""
 
     def __init__(
-        self, store: ObjectStore, folder: Path, *, threads: int | None = None, memory_limit: str = "2GB"
+        self,
+        store: ObjectStore,
+        folder: Path,
+        *,
+        threads: int | None = None,
+        memory_limit: str = "2GB",
     ) -> None:
         self._store, self._folder = store, folder
         self.cache = ObjectCache(folder / "cache", store)
         self.spool = folder / "spool"
         self.spool.mkdir(parents=True, exist_ok=True)
         self.files = TableFiles(store, self.cache)
-        self._threads, self._memory_limit = threads or duckdb_sandbox.default_threads(), memory_limit
+        self._threads, self._memory_limit = (
+            threads or duckdb_sandbox.default_threads(),
+            memory_limit,
+        )
         self._database: Any = None
         self._lock = threading.Lock()
         self._names = itertools.count(1)
@@ -49,7 +56,10 @@ class DuckDbEngine:
             if self._database is None:
                 folders = [self.cache.folder, self.spool, self._folder / "spill"]
                 database = duckdb_sandbox.open_database(
-                    folders, threads=self._threads, memory_limit=self._memory_limit, spill=folders[2]
+                    folders,
+                    threads=self._threads,
+                    memory_limit=self._memory_limit,
+                    spill=folders[2],
                 )
                 database.execute(rendering.MACROS)
                 install(database)
@@ -76,7 +86,9 @@ class DuckDbEngine:
         self, connection: Any, text: str, columns: Sequence[Column], context: QueryContext
     ) -> Iterator[Any]:
         names = [f"c{i}" for i in range(len(columns))]
-        shown = [f"{rendering.rendered(n, c.type)} AS {n}" for n, c in zip(names, columns, strict=True)]
+        shown = [
+            f"{rendering.rendered(n, c.type)} AS {n}" for n, c in zip(names, columns, strict=True)
+        ]
         reader = connection.sql(
             f"SELECT {', '.join(shown)} FROM ({text}) AS q({', '.join(names)})"
         ).to_arrow_reader(_BATCH_ROWS)
@@ -97,16 +109,21 @@ class DuckDbEngine:
 
     def _scan_node(
         self, node: exp.Table, tree: exp.Expression, context: QueryContext, connection: Any
-    ) -> exp.Expression:
+    ) -> Any:
         database, name = (node.db or context.database).lower(), node.name.lower()
         table = context.catalog.table(database, name)
         if table is None:
             line, column = duckdb_errors.position(node)
             raise SqlRefused(
-                f"Table 'awsdatacatalog.{database}.{name}' does not exist", line, column, "TABLE_NOT_FOUND"
+                f"Table 'awsdatacatalog.{database}.{name}' does not exist",
+                line,
+                column,
+                "TABLE_NOT_FOUND",
             )
         chosen = _partition_filter(tree, table, connection)
-        scan = self.files.scan(table, context, chosen, lambda arrow: self._register(connection, arrow))
+        scan = self.files.scan(
+            table, context, chosen, lambda arrow: self._register(connection, arrow)
+        )
         inner = sqlglot.parse_one(table_scan.relation(scan), read="duckdb")
         return exp.alias_(inner, node.alias or node.name, table=True)
 
@@ -121,15 +138,19 @@ class DuckDbEngine:
             self._database.close()
 
 
-def _parse(sql: str) -> exp.Expression:
+def _parse(sql: str) -> Any:
     try:
         return sqlglot.parse_one(sql, read="athena")
     except sqlglot.errors.SqlglotError as error:
         raise duckdb_errors.syntax_error(error) from None
 
 
-def _partition_filter(tree: exp.Expression, table: dict[str, Any], connection: Any) -> PartitionFilter:
-    keys = {key["Name"].lower(): key.get("Type", "string") for key in table.get("PartitionKeys") or []}
+def _partition_filter(
+    tree: exp.Expression, table: dict[str, Any], connection: Any
+) -> PartitionFilter:
+    keys = {
+        key["Name"].lower(): key.get("Type", "string") for key in table.get("PartitionKeys") or []
+    }
     where = tree.find(exp.Where)
     if not keys or where is None:
         return PartitionFilter({})

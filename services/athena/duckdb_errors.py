@@ -8,7 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from services.athena.errors import DataRefused, QueryCancelled, QueryFailed, SqlNotSupported, SqlRefused
+from services.athena.errors import (
+    DataRefused,
+    QueryCancelled,
+    QueryFailed,
+    SqlNotSupported,
+    SqlRefused,
+)
 from services.athena.execution_engine import QueryContext
 
 
@@ -38,11 +44,27 @@ _MARKED = re.compile(r"\[\[(.*?)\]\]", re.DOTALL)
 _RULES: list[tuple[str, str, str]] = [
     (r"Division by zero|DIVISION_BY_ZERO", "DIVISION_BY_ZERO", "Division by zero"),
     (r"Malformed JSON.*?(in line \d+)?", "HIVE_CURSOR_ERROR", "Row is not a valid JSON Object"),
-    (r"Could not convert string [\"'](.*?)[\"'] to (\w+)", "INVALID_CAST_ARGUMENT", "Cannot cast '{0}' to {1}"),
-    (r"Overflow in (addition|subtraction|multiplication) of (\w+) \((.*?)\)", "NUMERIC_VALUE_OUT_OF_RANGE", "{1} {0} overflow: {2}"),
+    (
+        r"Could not convert string [\"'](.*?)[\"'] to (\w+)",
+        "INVALID_CAST_ARGUMENT",
+        "Cannot cast '{0}' to {1}",
+    ),
+    (
+        r"Overflow in (addition|subtraction|multiplication) of (\w+) \((.*?)\)",
+        "NUMERIC_VALUE_OUT_OF_RANGE",
+        "{1} {0} overflow: {2}",
+    ),
     (r"Out of Memory", "EXCEEDED_LOCAL_MEMORY_LIMIT", "Query exceeded per-node memory limit"),
-    (r"More than one row returned by a subquery", "SUBQUERY_MULTIPLE_ROWS", "Scalar sub-query has returned multiple rows"),
-    (r"(?:does not have a column|column) named \"?(\w+)\"?|column \"(\w+)\" not found", "COLUMN_NOT_FOUND", "Column '{0}' cannot be resolved"),
+    (
+        r"More than one row returned by a subquery",
+        "SUBQUERY_MULTIPLE_ROWS",
+        "Scalar sub-query has returned multiple rows",
+    ),
+    (
+        r"(?:does not have a column|column) named \"?(\w+)\"?|column \"(\w+)\" not found",
+        "COLUMN_NOT_FOUND",
+        "Column '{0}' cannot be resolved",
+    ),
 ]
 
 
@@ -69,13 +91,22 @@ def _translate(text: str, cache: Path) -> QueryFailed:
     if found := re.search(r"((?:HIVE|INVALID|NUMERIC|DIVISION|SYNTAX|NOT)_[A-Z_]+): (.*)", text):
         return QueryFailed(found[0].split("\n")[0])
     if "Malformed JSON" in text:
-        where = re.search(r'in file "(.*?)", at byte \d+ in (?:line|record/value) (\d+): (.*)', text)
+        where = re.search(
+            r'in file "(.*?)", at byte \d+ in (?:line|record/value) (\d+): (.*)', text
+        )
         place = f" {where[1]} line {where[2]}: {where[3].splitlines()[0]}" if where else ""
-        return DataRefused("HIVE_CURSOR_ERROR", f"Row is not a valid JSON Object - JSONException:{place}")
+        return DataRefused(
+            "HIVE_CURSOR_ERROR", f"Row is not a valid JSON Object - JSONException:{place}"
+        )
     if "JSON transform error" in text:
-        value = re.search(r"Failed to cast value to numerical: (\S+)|Could not convert string '(.*?)'", text)
+        value = re.search(
+            r"Failed to cast value to numerical: (\S+)|Could not convert string '(.*?)'", text
+        )
         shown = value and (value[1] or value[2])
-        return DataRefused("HIVE_BAD_DATA", f"Error Parsing a column in the table: For input string: {shown or text.splitlines()[0]}")
+        return DataRefused(
+            "HIVE_BAD_DATA",
+            f"Error Parsing a column in the table: For input string: {shown or text.splitlines()[0]}",
+        )
     for pattern, name, shape in _RULES:
         if found := re.search(pattern, text):
             words = [g for g in found.groups() if g is not None] + ["", "", ""]

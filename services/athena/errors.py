@@ -40,11 +40,18 @@ class QueryFailed(Exception):
 class SqlRefused(QueryFailed):
     """`SYNTAX_ERROR: line 1:8: Column 'x' cannot be resolved`."""
 
-    def __init__(self, text: str, line: int | None = None, column: int | None = None,
-                 name: str = "SYNTAX_ERROR") -> None:
+    def __init__(
+        self,
+        text: str,
+        line: int | None = None,
+        column: int | None = None,
+        name: str = "SYNTAX_ERROR",
+    ) -> None:
         self.text, self.line, self.column, self.name = text, line, column, name
         place = f"line {line}:{column}: " if line is not None else ""
-        super().__init__(f"{name}: {place}{text}", error_type=1006 if name == "SYNTAX_ERROR" else 1000)
+        super().__init__(
+            f"{name}: {place}{text}", error_type=1006 if name == "SYNTAX_ERROR" else 1000
+        )
 
 
 class SqlNotSupported(QueryFailed):

@@ -352,7 +352,9 @@ class Parser:
         token = self._tokens[self._at]
         if token.kind != "end":
             before = self._tokens[self._at - 1]
-            raise self._refused_at(f"missing EOF at '{token.text}' near '{before.text}'", token.start)
+            raise self._refused_at(
+                f"missing EOF at '{token.text}' near '{before.text}'", token.start
+            )
 
     # --- pieces
 
@@ -448,7 +450,9 @@ def parse(sql: str) -> Statement:
             statement = read(parser)
             parser.end()
             return statement
-    raise parser.refused(f"cannot recognize input near '{sql.split(None, 1)[0] if sql.split() else '<EOF>'}'")
+    raise parser.refused(
+        f"cannot recognize input near '{sql.split(None, 1)[0] if sql.split() else '<EOF>'}'"
+    )
 
 
 def _create_database(p: Parser) -> Statement:

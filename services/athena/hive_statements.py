@@ -66,7 +66,8 @@ class HiveStatements:
         keys = self._keys(table)
         if set(spec) != set(keys):
             raise _semantic(
-                10006, f"Partition not found: specified columns {sorted(spec)}, the table has {keys}"
+                10006,
+                f"Partition not found: specified columns {sorted(spec)}, the table has {keys}",
             )
         return [spec[key] for key in keys]
 
@@ -85,7 +86,9 @@ class HiveStatements:
             if getattr(error, "code", "") != "AlreadyExistsException":
                 raise
             if not s.if_not_exists:
-                raise _ddl_task(f"AlreadyExistsException(message:Database {s.name} already exists)") from None
+                raise _ddl_task(
+                    f"AlreadyExistsException(message:Database {s.name} already exists)"
+                ) from None
         return Lines()
 
     def drop_database(self, s: ddl.DropDatabase) -> Lines:
@@ -106,7 +109,9 @@ class HiveStatements:
             raise _semantic(10072, f"Database does not exist: {s.name}")
         parameters = {**(found.get("Parameters") or {}), **s.properties}
         given = {k: found[k] for k in ("Name", "Description", "LocationUri") if found.get(k)}
-        self.catalog.call("UpdateDatabase", Name=s.name, DatabaseInput={**given, "Parameters": parameters})
+        self.catalog.call(
+            "UpdateDatabase", Name=s.name, DatabaseInput={**given, "Parameters": parameters}
+        )
         return Lines()
 
     def show_databases(self, s: ddl.ShowDatabases) -> Lines:
@@ -154,7 +159,9 @@ class HiveStatements:
             if getattr(error, "code", "") != "AlreadyExistsException":
                 raise
             if not if_not_exists:
-                raise _ddl_task(f"AlreadyExistsException(message:Table {table['Name']} already exists)") from None
+                raise _ddl_task(
+                    f"AlreadyExistsException(message:Table {table['Name']} already exists)"
+                ) from None
 
     def drop_table(self, s: ddl.DropTable) -> Lines:
         database, name = self._where(s.name)
@@ -193,13 +200,18 @@ class HiveStatements:
         table = self._table(s.name)
         parameters = dict(table.get("Parameters") or {})
         if s.key is None:
-            return Lines(("prpt_name", "prpt_value"), [[f"{k}\t{v}"] for k, v in sorted(parameters.items())])
+            return Lines(
+                ("prpt_name", "prpt_value"), [[f"{k}\t{v}"] for k, v in sorted(parameters.items())]
+            )
         missing = f"Table {table['DatabaseName']}.{table['Name']} does not have property: {s.key}"
         return Lines(("prpt_name", "prpt_value"), [[parameters.get(s.key, missing)]])
 
     def describe(self, s: ddl.Describe) -> Lines:
         table = self._table(s.name)
-        return Lines(("col_name", "data_type", "comment"), [[line] for line in show_create.described(table, s)])
+        return Lines(
+            ("col_name", "data_type", "comment"),
+            [[line] for line in show_create.described(table, s)],
+        )
 
     def set_properties(self, s: ddl.SetProperties) -> Lines:
         table = self._table(s.name)
@@ -211,7 +223,7 @@ class HiveStatements:
         parameters = dict(table.get("Parameters") or {})
         missing = [key for key in s.keys if key not in parameters]
         if missing and not s.if_exists:
-            raise _semantic(10215, f"Please use the following syntax if not sure whether the property existed or not: UNSET TBLPROPERTIES IF EXISTS ({missing[0]})")  # noqa: E501  # fmt: skip
+            raise _semantic(10215, f"Please use the following syntax if not sure whether the property existed or not: UNSET TBLPROPERTIES IF EXISTS ({missing[0]})")  # fmt: skip
         self._update(table, Parameters={k: v for k, v in parameters.items() if k not in s.keys})
         return Lines()
 
@@ -257,20 +269,34 @@ class HiveStatements:
         table = self._table(s.name)
         if not self._keys(table):
             raise _semantic(10241, f"Table {table['Name']} is not partitioned")
-        inputs = [self._partition_input(table, self._values(table, spec), where) for spec, where in s.partitions]
+        inputs = [
+            self._partition_input(table, self._values(table, spec), where)
+            for spec, where in s.partitions
+        ]
         errors = self.catalog.add_partitions(table["DatabaseName"], table["Name"], inputs)
         errors = [e for e in errors if not (s.if_not_exists and _is_duplicate(e))]
         if errors:
             message = errors[0]["ErrorDetail"]["ErrorMessage"]
-            raise _ddl_task(f"AlreadyExistsException(message:{message})" if _is_duplicate(errors[0]) else message)
+            raise _ddl_task(
+                f"AlreadyExistsException(message:{message})"
+                if _is_duplicate(errors[0])
+                else message
+            )
         return Lines()
 
     def _partition_input(self, table: Shape, values: list[str], location: str | None) -> Shape:
         descriptor = table["StorageDescriptor"]
-        default = descriptor["Location"].rstrip("/") + "/" + partition_values.path_of(self._keys(table), values)
+        default = (
+            descriptor["Location"].rstrip("/")
+            + "/"
+            + partition_values.path_of(self._keys(table), values)
+        )
         if location:
             object_store.split_location(location)
-        return {"Values": values, "StorageDescriptor": {**descriptor, "Location": location or default}}
+        return {
+            "Values": values,
+            "StorageDescriptor": {**descriptor, "Location": location or default},
+        }
 
     def drop_partitions(self, s: ddl.DropPartitions) -> Lines:
         table = self._table(s.name)
@@ -300,7 +326,9 @@ class HiveStatements:
         return Lines()
 
     def _replace_partition(self, table: Shape, values: list[str], partition: Shape) -> None:
-        given = {k: partition[k] for k in ("Values", "StorageDescriptor", "Parameters") if k in partition}
+        given = {
+            k: partition[k] for k in ("Values", "StorageDescriptor", "Parameters") if k in partition
+        }
         self.catalog.call("UpdatePartition", DatabaseName=table["DatabaseName"], TableName=table["Name"],
                           PartitionValueList=values, PartitionInput=given)  # fmt: skip
 
@@ -308,7 +336,9 @@ class HiveStatements:
         table = self._table(s.name)
         object_store.split_location(s.location)
         if s.partition is None:
-            self._update(table, StorageDescriptor={**table["StorageDescriptor"], "Location": s.location})
+            self._update(
+                table, StorageDescriptor={**table["StorageDescriptor"], "Location": s.location}
+            )
             return Lines()
         values = self._values(table, s.partition)
         found = self.catalog.partition(table["DatabaseName"], table["Name"], values)
@@ -338,22 +368,36 @@ class HiveStatements:
             raise _ddl_task(f"Table {table['Name']} is not a partitioned table")
         location = table["StorageDescriptor"]["Location"]
         bucket, root = object_store.folder(location)
-        known = {tuple(p["Values"]) for p in self.catalog.partitions(table["DatabaseName"], table["Name"])}
+        known = {
+            tuple(p["Values"])
+            for p in self.catalog.partitions(table["DatabaseName"], table["Name"])
+        }
         found: dict[tuple[str, ...], str] = {}
         for entry in self.store.list(bucket, root):
             path = entry.key[len(root) :]
             values = partition_values.found_in_path(path, keys)
             if values is not None and values not in known:
-                found.setdefault(values, f"s3://{bucket}/{root}" + "/".join(path.split("/")[: len(keys)]))
-        inputs = [self._partition_input(table, list(v), where) for v, where in sorted(found.items())]
+                found.setdefault(
+                    values, f"s3://{bucket}/{root}" + "/".join(path.split("/")[: len(keys)])
+                )
+        inputs = [
+            self._partition_input(table, list(v), where) for v, where in sorted(found.items())
+        ]
         self.catalog.add_partitions(table["DatabaseName"], table["Name"], inputs)
         return Lines(("result",), _repaired(table["Name"], keys, sorted(found)))
 
 
 def _repaired(name: str, keys: list[str], found: list[tuple[str, ...]]) -> list[list[str]]:
     paths = [partition_values.path_of(keys, values) for values in found]
-    missing = ["Partitions not in metastore:\t" + "\t".join(f"{name}:{path}" for path in paths)] if paths else []
-    return [[line] for line in missing + [f"Repair: Added partition to metastore {name}:{p}" for p in paths]]
+    missing = (
+        ["Partitions not in metastore:\t" + "\t".join(f"{name}:{path}" for path in paths)]
+        if paths
+        else []
+    )
+    return [
+        [line]
+        for line in missing + [f"Repair: Added partition to metastore {name}:{p}" for p in paths]
+    ]
 
 
 def _semantic(number: int, text: str) -> QueryFailed:
@@ -362,7 +406,8 @@ def _semantic(number: int, text: str) -> QueryFailed:
 
 def _ddl_task(text: str, number: int = 1) -> QueryFailed:
     return QueryFailed(
-        "FAILED: Execution Error, return code 1 from org.apache.hadoop.hive.ql.exec.DDLTask. " + text,
+        "FAILED: Execution Error, return code 1 from org.apache.hadoop.hive.ql.exec.DDLTask. "
+        + text,
         error_type=1003,
     )
 
@@ -375,7 +420,9 @@ def _like(name: str, pattern: str | None) -> bool:
     """Hive's patterns: `*` is anything, `|` is or; `%` is anything too, as in Athena's examples."""
     if pattern is None:
         return True
-    shapes = (re.escape(part).replace(r"\*", ".*").replace("%", ".*") for part in pattern.split("|"))
+    shapes = (
+        re.escape(part).replace(r"\*", ".*").replace("%", ".*") for part in pattern.split("|")
+    )
     return any(re.fullmatch(shape, name, re.IGNORECASE) for shape in shapes)
 
 
@@ -389,7 +436,8 @@ def _holds(actual: str, operator: str, wanted: str) -> bool:
 
 
 def _all_columns(table: Shape) -> list[Shape]:
-    return (table.get("StorageDescriptor") or {}).get("Columns", []) + (table.get("PartitionKeys") or [])
+    columns: list[Shape] = (table.get("StorageDescriptor") or {}).get("Columns") or []
+    return columns + (table.get("PartitionKeys") or [])
 
 
 _INPUT_KEYS = (
@@ -421,12 +469,12 @@ def _columns(columns: tuple[ddl.ColumnDefinition, ...]) -> list[Shape]:
 
 def _table_of(name: str, s: ddl.CreateTable, now: float) -> Shape:
     stored = s.stored_as or ("TEXTFILE" if not s.serde else None)
-    serde, formats = s.serde, table_format.STORED_AS["TEXTFILE"][1:]
+    serde, formats = s.serde, table_format.STORED_AS["TEXTFILE"][1:3]
     if stored is not None:
         if stored not in table_format.STORED_AS:
-            raise QueryFailed(f"FAILED: SemanticException Unrecognized file format in STORED AS clause: '{stored}'", error_type=1006)  # noqa: E501  # fmt: skip
-        default, *formats_list = table_format.STORED_AS[stored]
-        serde, formats = s.serde or default, tuple(formats_list)
+            raise QueryFailed(f"FAILED: SemanticException Unrecognized file format in STORED AS clause: '{stored}'", error_type=1006)  # fmt: skip
+        default, *_ = table_format.STORED_AS[stored]
+        serde, formats = s.serde or default, table_format.STORED_AS[stored][1:3]
     if s.input_format and s.output_format:
         formats = (s.input_format, s.output_format)
     properties = dict(s.serde_properties)
@@ -435,7 +483,11 @@ def _table_of(name: str, s: ddl.CreateTable, now: float) -> Shape:
     else:
         properties.setdefault("serialization.format", "1")
     descriptor = table_format.descriptor(
-        _columns(s.columns), s.location or "", serde or "", formats, properties  # type: ignore[arg-type]
+        _columns(s.columns),
+        s.location or "",
+        serde or "",
+        formats,
+        properties,
     )
     if s.clustered_by:
         descriptor |= {"BucketColumns": list(s.clustered_by), "NumberOfBuckets": s.buckets}

@@ -39,7 +39,9 @@ def spell(
         wanted = mapping.get(column, column)
         keys = seen.get(wanted.lower(), set())
         if dots and not keys:
-            keys = {k for names in seen.values() for k in names if k.replace(".", "_").lower() == wanted}
+            keys = {
+                k for names in seen.values() for k in names if k.replace(".", "_").lower() == wanted
+            }
         if len(keys) > 1:
             return None
         try:
@@ -62,8 +64,7 @@ def _sample(files: Sequence[str]) -> Iterator[Any]:
 
 
 def _first_objects(path: str) -> Iterator[Any]:
-    opened = gzip.open(path, "rb") if path.endswith(".gz") else Path(path).open("rb")
-    with opened as file:
+    with gzip.open(path, "rb") if path.endswith(".gz") else Path(path).open("rb") as file:
         for _ in range(LINES):
             try:
                 line = file.readline()

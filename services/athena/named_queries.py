@@ -29,7 +29,9 @@ def create(state: StoredState, scope: str, request: Shape, now: float) -> Shape:
         if token and entry.get("token") == token:
             return {"NamedQueryId": entry["NamedQueryId"]}
     named_query_id = str(uuid.uuid4())
-    given = {k: request[k] for k in ("Name", "Description", "Database", "QueryString") if k in request}
+    given: Shape = {
+        k: request[k] for k in ("Name", "Description", "Database", "QueryString") if k in request
+    }
     entry = {**given, "NamedQueryId": named_query_id, "WorkGroup": group, "token": token}
     state.put(scope, KIND, named_query_id, entry, now)
     return {"NamedQueryId": named_query_id}
@@ -65,7 +67,7 @@ def list_all(state: StoredState, scope: str, request: Shape, now: float) -> Shap
 
 def update(state: StoredState, scope: str, request: Shape, now: float) -> Shape:
     entry = _existing(state, scope, request["NamedQueryId"])
-    changes = {k: request[k] for k in ("Name", "Description", "QueryString") if k in request}
+    changes: Shape = {k: request[k] for k in ("Name", "Description", "QueryString") if k in request}
     state.put(scope, KIND, entry["NamedQueryId"], {**entry, **changes}, now)
     return {}
 

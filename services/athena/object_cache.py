@@ -44,12 +44,16 @@ class ObjectCache:
         pieces = [key[i : i + 200] for i in range(0, len(key), 200)]
         last = urllib.parse.quote(name, safe="-_.~")[-120:]
         return self.folder.joinpath(
-            urllib.parse.quote(found.bucket, safe="-_."), "k", *pieces, "e", found.etag or "-", *values, last
+            urllib.parse.quote(found.bucket, safe="-_."),
+            "k",
+            *pieces,
+            "e",
+            found.etag or "-",
+            *values,
+            last,
         )
 
-    def fetch(
-        self, wanted: Sequence[tuple[StoredObject, Sequence[tuple[str, str]]]]
-    ) -> list[str]:
+    def fetch(self, wanted: Sequence[tuple[StoredObject, Sequence[tuple[str, str]]]]) -> list[str]:
         """Local paths in the order asked for; reads what is missing, many at once."""
         paths = [self.path_of(found, partition) for found, partition in wanted]
         missing = [

@@ -86,7 +86,9 @@ class BotoObjectStore:
     def list(self, bucket: str, prefix: str) -> list[StoredObject]:
         found = []
         try:
-            pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=bucket, Prefix=prefix
+            )
             for page in pages:
                 for entry in page.get("Contents", []):
                     etag, modified = entry["ETag"].strip('"'), entry["LastModified"].timestamp()

@@ -67,7 +67,9 @@ def convert(sql: str, actual: pyarrow.DataType, kind: Type, depth: int = 0) -> s
 def _row(sql: str, actual: pyarrow.DataType, kind: Type, depth: int) -> str:
     names = {actual.field(i).name.lower(): actual.field(i) for i in range(actual.num_fields)}
     parts = []
-    for stored, wanted, inner in zip(trino_types.struct_names(kind), kind.fields, kind.args, strict=True):
+    for stored, wanted, inner in zip(
+        trino_types.struct_names(kind), kind.fields, kind.args, strict=True
+    ):
         field = names.get((wanted or "").lower())
         if field is None:
             parts.append(f"'{stored}': CAST(NULL AS {trino_types.duck_type(inner)})")
@@ -94,10 +96,11 @@ def _scalar(sql: str, actual: pyarrow.DataType, kind: Type) -> str:
 
 
 def _same(actual: pyarrow.DataType, kind: Type) -> bool:
-    return {
+    same: dict[str, bool] = {
         "bigint": actual == pyarrow.int64(), "integer": actual == pyarrow.int32(),
         "double": actual == pyarrow.float64(), "real": actual == pyarrow.float32(),
         "varchar": pyarrow.types.is_string(actual) and not kind.params,
         "boolean": pyarrow.types.is_boolean(actual), "date": pyarrow.types.is_date32(actual),
         "varbinary": pyarrow.types.is_binary(actual),
-    }.get(kind.name, False)  # fmt: skip
+    }  # fmt: skip
+    return same.get(kind.name, False)

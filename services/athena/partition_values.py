@@ -18,7 +18,7 @@ HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 
 def escape(value: str) -> str:
     """A value as Hive writes it into a path: `2020-01-01 00%3A00`."""
-    return "".join(f"%{ord(c):02X}" if c in '"#%\'*/:=?\\{[]^\x7f' or c < " " else c for c in value)
+    return "".join(f"%{ord(c):02X}" if c in "\"#%'*/:=?\\{[]^\x7f" or c < " " else c for c in value)
 
 
 def unescape(text: str) -> str:
@@ -63,9 +63,7 @@ def is_projected(parameters: Mapping[str, str]) -> bool:
     return _lower_keys(parameters).get("projection.enabled", "").lower() == "true"
 
 
-def projected(
-    parameters: Mapping[str, str], columns: Sequence[str], now: float
-) -> list[Dimension]:
+def projected(parameters: Mapping[str, str], columns: Sequence[str], now: float) -> list[Dimension]:
     """Each column's values. Raises QueryFailed where a property is missing or wrong.
 
     https://docs.aws.amazon.com/athena/latest/ug/partition-projection-supported-types.html
@@ -176,20 +174,28 @@ def _moment(text: str, form: str, now: float) -> datetime:
 def _later(moment: datetime, count: int, unit: str) -> datetime:
     if unit in ("MONTH", "YEAR"):
         months = moment.month - 1 + count * (12 if unit == "YEAR" else 1)
-        return moment.replace(year=moment.year + months // 12, month=months % 12 + 1, day=min(moment.day, 28))
+        return moment.replace(
+            year=moment.year + months // 12, month=months % 12 + 1, day=min(moment.day, 28)
+        )
     names = {"WEEK", "DAY", "HOUR", "MINUTE", "SECOND", "MILLI", "MILLISECOND"}
     if unit not in names:
-        raise ValueError(f"unit {unit!r} is none of YEARS, MONTHS, WEEKS, DAYS, HOURS, MINUTES, SECONDS")
+        raise ValueError(
+            f"unit {unit!r} is none of YEARS, MONTHS, WEEKS, DAYS, HOURS, MINUTES, SECONDS"
+        )
     if unit.startswith("MILLI"):
         return moment + timedelta(milliseconds=count)
     return moment + timedelta(**{unit.lower() + "s": count})
 
 
-def located(parameters: Mapping[str, str], location: str, columns: Sequence[str], values: Values) -> str:
+def located(
+    parameters: Mapping[str, str], location: str, columns: Sequence[str], values: Values
+) -> str:
     """Where a projected partition lies: by `storage.location.template`, or Hive's way."""
     template = _lower_keys(parameters).get("storage.location.template")
     if not template:
         return location.rstrip("/") + "/" + path_of(columns, values) + "/"
-    for column, value in zip(columns, values, strict=True):
-        template = re.sub(r"\$\{" + re.escape(column) + r"\}", lambda _: value, template, flags=re.I)  # noqa: B023
+    by_column = dict(zip(columns, values, strict=True))
+    template = re.sub(
+        r"\$\{([^}]+)\}", lambda found: by_column.get(found[1].lower(), found[0]), template
+    )
     return template if template.endswith("/") else template + "/"

@@ -28,7 +28,7 @@ def _existing(state: StoredState, scope: str, request: Shape) -> Shape:
     name = request["StatementName"]
     found = state.get(scope, KIND, _key(request["WorkGroup"], name))
     if found is None:
-        raise AthenaError("ResourceNotFoundException", f"PreparedStatement {name} was not found in workGroup {request['WorkGroup']}", ResourceName=name)  # noqa: E501  # fmt: skip
+        raise AthenaError("ResourceNotFoundException", f"PreparedStatement {name} was not found in workGroup {request['WorkGroup']}", ResourceName=name)  # fmt: skip
     return found
 
 

@@ -34,14 +34,10 @@ def _make(engine: Running) -> Any:
 
 
 def _glue(engine: Running) -> Any:
-    """Glue's core where it is there; else a catalog in memory."""
-    from services.athena.catalog import MemoryGlue
+    """Glue's core, in this process."""
+    from services.glue.glue import make_glue
 
-    try:
-        from services.glue.provider import core as glue_core  # type: ignore[import-not-found]
-    except ImportError:
-        return MemoryGlue()
-    return glue_core()
+    return engine.core("glue", make_glue)
 
 
 class LocalStackObjectStore:

@@ -109,7 +109,9 @@ class QueryExecution:
             "ResultReuseInformation": {"ReusedPreviousResult": self.reused_previous_result},
         }
         if self.ended_at is not None:
-            found["TotalExecutionTimeInMillis"] = max(0, int(1000 * (self.ended_at - self.submitted_at)))
+            found["TotalExecutionTimeInMillis"] = max(
+                0, int(1000 * (self.ended_at - self.submitted_at))
+            )
         if self.data_manifest_location:
             found["DataManifestLocation"] = self.data_manifest_location
         return found
@@ -138,7 +140,9 @@ def restored(saved: Shape) -> QueryExecution:
         region=saved["region"],
         account_id=saved["account_id"],
         execution_parameters=tuple(shape.get("ExecutionParameters", ())),
-        reuse_minutes=shape["ResultReuseConfiguration"]["ResultReuseByAgeConfiguration"].get("MaxAgeInMinutes"),
+        reuse_minutes=shape["ResultReuseConfiguration"]["ResultReuseByAgeConfiguration"].get(
+            "MaxAgeInMinutes"
+        ),
         state=status["State"],
         reason=status.get("StateChangeReason"),
         error=status.get("AthenaError"),

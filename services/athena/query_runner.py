@@ -101,14 +101,16 @@ class QueryRunner:
             execution.error = _error(failed)
             outcome = ("FAILED", failed.reason)
         except Exception as unexpected:  # noqa: BLE001  a fault of ours must not take the engine down
-            failed = _unexpected(unexpected)
-            execution.error, outcome = _error(failed), ("FAILED", failed.reason)
+            fault = _unexpected(unexpected)
+            execution.error, outcome = _error(fault), ("FAILED", fault.reason)
         context = execution.context
         assert context is not None
         context.finished()
         execution.engine_millis = int(1000 * (time.monotonic() - began))
         execution.planning_millis = context.planning_millis
-        execution.data_scanned_in_bytes = 0 if outcome[0] == "FAILED" else context.data_scanned_in_bytes
+        execution.data_scanned_in_bytes = (
+            0 if outcome[0] == "FAILED" else context.data_scanned_in_bytes
+        )
         self._end(execution, *outcome)
 
     def _end(self, execution: QueryExecution, state: str, reason: str | None) -> None:
@@ -135,7 +137,9 @@ class QueryRunner:
         execution.columns = column_infos(answer.columns)
         if answer.manifest is not None:
             self._write_manifest(execution, answer)
-        elif execution.kind.statement_type == "UTILITY" or execution.output_location.endswith(".txt"):
+        elif execution.kind.statement_type == "UTILITY" or execution.output_location.endswith(
+            ".txt"
+        ):
             self._write_text(execution, answer.columns, _rows(answer))
         else:
             self._write_csv(execution, answer)
@@ -144,9 +148,9 @@ class QueryRunner:
         context = execution.context
         assert context is not None
         try:
-            lines = HiveStatements(context.catalog, self._store, execution.database, context.now).run(
-                statements.without_leading_comments(execution.query)
-            )
+            lines = HiveStatements(
+                context.catalog, self._store, execution.database, context.now
+            ).run(statements.without_leading_comments(execution.query))
         except QueryFailed:
             raise
         except Exception as error:

@@ -44,7 +44,9 @@ def rendered(sql: str, kind: Type, depth: int = 0) -> str:
     match kind.name:
         case "array":
             inner = f"coalesce({rendered(v, kind.args[0], depth + 1)}, 'null')"
-            return f"('[' || array_to_string(list_transform({sql}, lambda {v}: {inner}), ', ') || ']')"
+            return (
+                f"('[' || array_to_string(list_transform({sql}, lambda {v}: {inner}), ', ') || ']')"
+            )
         case "map":
             key = rendered(f"{v}.key", kind.args[0], depth + 1)
             value = f"coalesce({rendered(f'{v}.value', kind.args[1], depth + 1)}, 'null')"
@@ -89,7 +91,9 @@ def moment_text(sql: str, kind: Type) -> str:
     if kind.name == "timestamp":
         return timestamp_text(sql, digits)
     local = f"athena_local({sql})"
-    return f"CASE WHEN {sql} IS NOT NULL THEN {timestamp_text(local, digits)} || ' ' || ({sql}).z END"
+    return (
+        f"CASE WHEN {sql} IS NOT NULL THEN {timestamp_text(local, digits)} || ' ' || ({sql}).z END"
+    )
 
 
 def timestamp_text(sql: str, digits: int) -> str:

@@ -20,7 +20,9 @@ def _quoted(text: str) -> str:
 def table(entry: Shape) -> str:
     """The CREATE EXTERNAL TABLE statement, line by line as Athena prints it."""
     if entry.get("TableType") == "VIRTUAL_VIEW":
-        raise QueryFailed("FAILED: SemanticException This is a view: use SHOW CREATE VIEW", error_type=1003)
+        raise QueryFailed(
+            "FAILED: SemanticException This is a view: use SHOW CREATE VIEW", error_type=1003
+        )
     stored = entry["StorageDescriptor"]
     lines = [f"CREATE EXTERNAL TABLE `{entry['DatabaseName']}.{entry['Name']}`("]
     lines += _listed([_column(column) for column in stored.get("Columns") or []], ")")
@@ -35,7 +37,9 @@ def table(entry: Shape) -> str:
     lines += _row_format(stored.get("SerdeInfo") or {})
     lines += ["STORED AS INPUTFORMAT ", f"  '{stored['InputFormat']}' ", "OUTPUTFORMAT ",
               f"  '{stored['OutputFormat']}'", "LOCATION", f"  '{stored['Location']}'"]  # fmt: skip
-    parameters = {k: v for k, v in (entry.get("Parameters") or {}).items() if k not in ("EXTERNAL", "comment")}
+    parameters = {
+        k: v for k, v in (entry.get("Parameters") or {}).items() if k not in ("EXTERNAL", "comment")
+    }
     if parameters:
         shown = [f"  {_quoted(k)}={_quoted(str(v))}" for k, v in sorted(parameters.items())]
         lines += ["TBLPROPERTIES (", *_listed(shown, ")")]
@@ -66,7 +70,11 @@ def _row_format(serde: Shape) -> list[str]:
         return lines
     properties.pop("serialization.format", None) if library.endswith("LazySimpleSerDe") else None
     lines = ["ROW FORMAT SERDE ", f"  '{library}' "]
-    shown_ones = [f"  {_quoted(k)}={_quoted(v)}" for k, v in sorted(properties.items()) if k != "serialization.format"]
+    shown_ones = [
+        f"  {_quoted(k)}={_quoted(v)}"
+        for k, v in sorted(properties.items())
+        if k != "serialization.format"
+    ]
     return lines + (["WITH SERDEPROPERTIES ( ", *_listed(shown_ones, ") ")] if shown_ones else [])
 
 

@@ -19,7 +19,10 @@ _SPACE = r"(?:\s|--[^\n]*\n|/\*.*?\*/)"
 _KINDS: list[tuple[str, Kind]] = [
     (r"CREATE EXTERNAL TABLE", Kind("hive", "DDL", "CREATE_TABLE")),
     (r"CREATE (?:DATABASE|SCHEMA)", Kind("hive", "DDL", "CREATE_DATABASE")),
-    (r"CREATE (?:OR REPLACE )?(?:PROTECTED MULTI DIALECT )?VIEW", Kind("trino", "DDL", "CREATE_VIEW")),
+    (
+        r"CREATE (?:OR REPLACE )?(?:PROTECTED MULTI DIALECT )?VIEW",
+        Kind("trino", "DDL", "CREATE_VIEW"),
+    ),
     (r"DROP (?:DATABASE|SCHEMA)", Kind("hive", "DDL", "DROP_DATABASE")),
     (r"DROP TABLE", Kind("hive", "DDL", "DROP_TABLE")),
     (r"DROP VIEW", Kind("hive", "DDL", "DROP_VIEW")),

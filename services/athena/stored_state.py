@@ -32,12 +32,19 @@ class StoredState:
         )
 
     def get(self, scope: str, kind: str, key: str) -> Shape | None:
-        rows = self._run("SELECT body FROM thing WHERE scope=? AND kind=? AND key=?", scope, kind, key)
+        rows = self._run(
+            "SELECT body FROM thing WHERE scope=? AND kind=? AND key=?", scope, kind, key
+        )
         return json.loads(rows[0][0]) if rows else None
 
     def put(self, scope: str, kind: str, key: str, body: Shape, sort: float = 0.0) -> None:
         self._run(
-            "INSERT OR REPLACE INTO thing VALUES (?, ?, ?, ?, ?)", scope, kind, key, sort, json.dumps(body)
+            "INSERT OR REPLACE INTO thing VALUES (?, ?, ?, ?, ?)",
+            scope,
+            kind,
+            key,
+            sort,
+            json.dumps(body),
         )
 
     def delete(self, scope: str, kind: str, key: str) -> None:
@@ -45,7 +52,9 @@ class StoredState:
 
     def all(self, scope: str, kind: str, *, newest_first: bool = False) -> list[Shape]:
         order = "sort DESC, rowid DESC" if newest_first else "key"
-        rows = self._run(f"SELECT body FROM thing WHERE scope=? AND kind=? ORDER BY {order}", scope, kind)
+        rows = self._run(
+            f"SELECT body FROM thing WHERE scope=? AND kind=? ORDER BY {order}", scope, kind
+        )
         return [json.loads(row[0]) for row in rows]
 
     def everywhere(self, kind: str) -> list[tuple[str, Shape]]:

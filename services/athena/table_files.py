@@ -57,7 +57,11 @@ class TableFiles:
         self._store, self._cache = store, cache
 
     def scan(
-        self, table: Shape, context: QueryContext, chosen: PartitionFilter, register: Callable[[Any], str]
+        self,
+        table: Shape,
+        context: QueryContext,
+        chosen: PartitionFilter,
+        register: Callable[[Any], str],
     ) -> Scan:
         """List and fetch what the query needs. Raises QueryFailed, QueryCancelled."""
         descriptor = table.get("StorageDescriptor") or {}
@@ -122,7 +126,9 @@ class TableFiles:
         parameters = table.get("Parameters") or {}
         location = table["StorageDescriptor"].get("Location") or ""
         dimensions = []
-        for dimension, name in zip(partition_values.projected(parameters, names, now), names, strict=True):
+        for dimension, name in zip(
+            partition_values.projected(parameters, names, now), names, strict=True
+        ):
             allowed = chosen.allowed.get(name)
             if isinstance(dimension, Injected):
                 if allowed is None:
@@ -133,7 +139,9 @@ class TableFiles:
                     )
                 dimensions.append(sorted(allowed))
             else:
-                dimensions.append([v for v in dimension if allowed is None or _same_value(v, allowed)])
+                dimensions.append(
+                    [v for v in dimension if allowed is None or _same_value(v, allowed)]
+                )
         return {
             values: partition_values.located(parameters, location, names, values)
             for values in itertools.product(*dimensions)
@@ -188,7 +196,8 @@ def is_view(table: Shape) -> bool:
 
 
 def is_iceberg(table: Shape) -> bool:
-    return (table.get("Parameters") or {}).get("table_type", "").upper() == "ICEBERG"
+    kind: str = (table.get("Parameters") or {}).get("table_type", "")
+    return kind.upper() == "ICEBERG"
 
 
 def stored_format(table: Shape) -> str:

@@ -56,11 +56,16 @@ def reader(descriptor: Shape) -> str:
 
 def is_openx(descriptor: Shape) -> bool:
     """Is it the OpenX JSON SerDe (rather than Hive's)?"""
-    return "openx" in ((descriptor.get("SerdeInfo") or {}).get("SerializationLibrary") or "").lower()
+    return (
+        "openx" in ((descriptor.get("SerdeInfo") or {}).get("SerializationLibrary") or "").lower()
+    )
 
 
 def descriptor(
-    columns: list[Shape], location: str, serde: str, formats: tuple[str, str],
+    columns: list[Shape],
+    location: str,
+    serde: str,
+    formats: tuple[str, str],
     properties: dict[str, str],
 ) -> Shape:
     """Glue's StorageDescriptor."""

@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from services.athena import grok, json_spelling, table_format, trino_types
@@ -50,7 +51,9 @@ def relation(scan: Scan) -> str:
     kind = table_format.reader(scan.descriptor)
     if kind not in _READERS:
         library = (scan.descriptor.get("SerdeInfo") or {}).get("SerializationLibrary")
-        raise QueryFailed(f"HIVE_UNSUPPORTED_FORMAT: Unable to create input format for SerDe {library}")
+        raise QueryFailed(
+            f"HIVE_UNSUPPORTED_FORMAT: Unable to create input format for SerDe {library}"
+        )
     source, values = _READERS[kind](scan)
     items = [f"{sql} AS {name(column)}" for column, sql in values.items()]
     items += [f"{_partition_value(c, t)} AS {name(c)}" for c, t in scan.partition_columns.items()]
@@ -78,7 +81,9 @@ def _hive(scan: Scan) -> str:
     if not scan.partition_columns:
         return "filename=true, hive_partitioning=false"
     kinds = ", ".join(f"{text(c)}: VARCHAR" for c in scan.partition_columns)
-    return f"filename=true, hive_partitioning=true, hive_types_autocast=false, hive_types={{{kinds}}}"
+    return (
+        f"filename=true, hive_partitioning=true, hive_types_autocast=false, hive_types={{{kinds}}}"
+    )
 
 
 # --- rows: DuckDB stores them as f1, f2 …; files have their own names
@@ -111,7 +116,9 @@ def from_file(sql: str, kind: Type, depth: int = 0) -> str:
     v = f"_v{depth}"
     match kind.name:
         case "timestamp with time zone":
-            return f"CASE WHEN {sql} IS NOT NULL THEN {{'t': timezone('UTC', {sql}), 'z': 'UTC'}} END"
+            return (
+                f"CASE WHEN {sql} IS NOT NULL THEN {{'t': timezone('UTC', {sql}), 'z': 'UTC'}} END"
+            )
         case "array":
             return f"list_transform({sql}, lambda {v}: {from_file(v, kind.args[0], depth + 1)})"
         case "map":
@@ -136,7 +143,9 @@ def _read_json(scan: Scan) -> tuple[str, dict[str, str]]:
     openx = table_format.is_openx(scan.descriptor)
     mapping = {k[8:]: v for k, v in properties.items() if k.startswith("mapping.")}
     ignore = properties.get("ignore.malformed.json", "false").lower() == "true"
-    spelled = json_spelling.spell(scan.files, scan.columns, mapping, dots=properties.get("dots.in.keys") == "true")
+    spelled = json_spelling.spell(
+        scan.files, scan.columns, mapping, dots=properties.get("dots.in.keys") == "true"
+    )
     if spelled is None:
         return _read_mixed_json(scan, mapping, ignore)
     columns = ", ".join(f"{text(s.key)}: {text(s.duck_type)}" for s in spelled.values())
@@ -163,7 +172,9 @@ def _read_mixed_json(
         if kind == trino_types.VARCHAR:
             values[column] = f"json_extract_string(json, {path})"
         else:
-            typed = f"from_json(json_extract(json, {path}), {text(json.dumps(_json_structure(kind)))})"
+            typed = (
+                f"from_json(json_extract(json, {path}), {text(json.dumps(_json_structure(kind)))})"
+            )
             values[column] = from_file(typed, kind)
     return source, values
 
@@ -188,7 +199,10 @@ def _lines_source(scan: Scan, skip: int) -> str:
 
 
 def _skip(scan: Scan) -> int:
-    parameters = {**(scan.descriptor.get("SerdeInfo") or {}).get("Parameters", {}), **scan.parameters}
+    parameters = {
+        **(scan.descriptor.get("SerdeInfo") or {}).get("Parameters", {}),
+        **scan.parameters,
+    }
     return int(parameters.get("skip.header.line.count", 0) or 0)
 
 
@@ -208,7 +222,9 @@ def _letter(value: str | None, default: str) -> str:
 def _read_text(scan: Scan) -> tuple[str, dict[str, str]]:
     """LazySimpleSerDe: unquoted; what does not fit its type is NULL."""
     properties = _properties(scan)
-    delimiter = _letter(properties.get("field.delim") or properties.get("serialization.format"), "\x01")
+    delimiter = _letter(
+        properties.get("field.delim") or properties.get("serialization.format"), "\x01"
+    )
     null = properties.get("serialization.null.format", "\\N")
     escape = properties.get("escape.delim", "")
     columns = ", ".join(f"{text(c)}: 'VARCHAR'" for c in scan.columns)
@@ -217,18 +233,24 @@ def _read_text(scan: Scan) -> tuple[str, dict[str, str]]:
         f"escape='', header=false, auto_detect=false, strict_mode=false, null_padding=true, ignore_errors=true, "
         f"skip={_skip(scan)}, nullstr={text(null)}, max_line_size=16777216, {_hive(scan)})"
     )
-    collection = _letter(properties.get("collection.delim") or properties.get("colelction.delim"), "\x02")
+    collection = _letter(
+        properties.get("collection.delim") or properties.get("colelction.delim"), "\x02"
+    )
     keys = _letter(properties.get("mapkey.delim"), "\x03")
     values = {}
     for column, kind in scan.columns.items():
-        sql = f"rtrim({name(column)}, chr(13))" if column == list(scan.columns)[-1] else name(column)
+        sql = (
+            f"rtrim({name(column)}, chr(13))" if column == list(scan.columns)[-1] else name(column)
+        )
         if escape:
             sql = f"replace({sql}, {text(escape)}, '')"
         values[column] = lazy_value(sql, kind, [collection, keys, "\x04", "\x05"], null)
     return source, values
 
 
-def lazy_value(sql: str, kind: Type, delimiters: list[str], null: str = "\\N", depth: int = 0) -> str:
+def lazy_value(
+    sql: str, kind: Type, delimiters: list[str], null: str = "\\N", depth: int = 0
+) -> str:
     """Text as LazySimpleSerDe reads it; nested values split by the next delimiters."""
     v = f"_t{depth}"
     match kind.name:
@@ -248,7 +270,13 @@ def lazy_value(sql: str, kind: Type, delimiters: list[str], null: str = "\\N", d
                 f"lambda {v}: CASE WHEN {v} = {text(null)} THEN NULL ELSE {inner} END) END"
             )
         case "map":
-            key = lazy_value(f"split_part({v}, {text(delimiters[1])}, 1)", kind.args[0], delimiters[2:], null, depth + 1)
+            key = lazy_value(
+                f"split_part({v}, {text(delimiters[1])}, 1)",
+                kind.args[0],
+                delimiters[2:],
+                null,
+                depth + 1,
+            )
             rest = f"substr({v}, strpos({v}, {text(delimiters[1])}) + 1)"
             value = lazy_value(rest, kind.args[1], delimiters[2:], null, depth + 1)
             split = f"string_split({sql}, {text(delimiters[0])})"
@@ -258,7 +286,9 @@ def lazy_value(sql: str, kind: Type, delimiters: list[str], null: str = "\\N", d
             )
         case "row":
             parts = []
-            for i, (f, t) in enumerate(zip(trino_types.struct_names(kind), kind.args, strict=True), 1):
+            for i, (f, t) in enumerate(
+                zip(trino_types.struct_names(kind), kind.args, strict=True), 1
+            ):
                 part = f"nullif(split_part({sql}, {text(delimiters[0])}, {i}), {text(null)})"
                 parts.append(f"'{f}': {lazy_value(part, t, delimiters[1:], null, depth + 1)}")
             return f"CASE WHEN {sql} IS NOT NULL THEN {{{', '.join(parts)}}} END"
@@ -293,8 +323,7 @@ def _csv_escape(scan: Scan, quote: str, escape: str) -> str:
     import gzip
 
     path = scan.files[0]
-    opened = gzip.open(path, "rb") if path.endswith(".gz") else open(path, "rb")
-    with opened as file:
+    with gzip.open(path, "rb") if path.endswith(".gz") else Path(path).open("rb") as file:
         start = file.read(1 << 20).decode("utf-8", "replace")
     doubled = quote * 2 in re.sub(rf"(^|,){re.escape(quote * 2)}(?=,|\r?$)", "", start, flags=re.M)
     return quote if doubled and escape + quote not in start else escape
@@ -330,7 +359,9 @@ def _read_regex(scan: Scan) -> tuple[str, dict[str, str]]:
 def _read_grok(scan: Scan) -> tuple[str, dict[str, str]]:
     """GrokSerDe: named patterns become groups, in column order."""
     properties = _properties(scan)
-    pattern = grok.to_regex(properties.get("input.format", ""), properties.get("input.grokCustomPatterns", ""))
+    pattern = grok.to_regex(
+        properties.get("input.format", ""), properties.get("input.grokCustomPatterns", "")
+    )
     return _read_groups(scan, pattern, range(1, len(scan.columns) + 1))
 
 
@@ -369,7 +400,9 @@ def _read_arrow(scan: Scan) -> tuple[str, dict[str, str]]:
     kind = table_format.reader(scan.descriptor)
     table = arrow_files.read(kind, scan.files, list(scan.partition_columns))
     view = scan.register(table)
-    by_name = kind == "avro" or _properties(scan).get("orc.column.index.access", "").lower() == "false"
+    by_name = (
+        kind == "avro" or _properties(scan).get("orc.column.index.access", "").lower() == "false"
+    )
     actual = parquet_columns.arrow_columns(table)
     values = {}
     for position, (column, kind_) in enumerate(scan.columns.items()):

@@ -130,7 +130,9 @@ def duck_type(kind: Type) -> str:
         case "map":
             return f"MAP({duck_type(kind.args[0])}, {duck_type(kind.args[1])})"
         case "row":
-            parts = (f'"{n}" {duck_type(t)}' for n, t in zip(struct_names(kind), kind.args, strict=True))
+            parts = (
+                f'"{n}" {duck_type(t)}' for n, t in zip(struct_names(kind), kind.args, strict=True)
+            )
             return f"STRUCT({', '.join(parts)})"
     try:
         return _DUCK[kind.name]

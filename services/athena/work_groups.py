@@ -123,7 +123,9 @@ def update(state: StoredState, scope: str, request: Shape, now: float) -> Shape:
     _check(updates)
     configuration = dict(group["Configuration"])
     result_updates = updates.pop("ResultConfigurationUpdates", None) or {}
-    configuration["ResultConfiguration"] = _updated(configuration.get("ResultConfiguration") or {}, result_updates)
+    configuration["ResultConfiguration"] = _updated(
+        configuration.get("ResultConfiguration") or {}, result_updates
+    )
     if updates.pop("RemoveBytesScannedCutoffPerQuery", False):
         configuration.pop("BytesScannedCutoffPerQuery", None)
     if updates.pop("RemoveCustomerContentEncryptionConfiguration", False):
@@ -157,7 +159,9 @@ def delete(state: StoredState, scope: str, request: Shape, now: float) -> Shape:
     for kind in ("named_query", "prepared_statement"):
         for entry in state.all(scope, kind):
             if entry.get("WorkGroup", entry.get("WorkGroupName")) == name:
-                state.delete(scope, kind, entry.get("NamedQueryId") or f"{name}/{entry['StatementName']}")
+                state.delete(
+                    scope, kind, entry.get("NamedQueryId") or f"{name}/{entry['StatementName']}"
+                )
     for saved in state.all(scope, "execution"):
         if saved["shape"]["WorkGroup"] == name:
             state.delete(scope, "execution", saved["shape"]["QueryExecutionId"])
