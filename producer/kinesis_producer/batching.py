@@ -1,28 +1,15 @@
-"""Collect Kinesis records into PutRecords calls by count, bytes and age. Pure: `now` is passed in.
+"""Collect Kinesis records into PutRecords calls by count, bytes and age. Pure: no clock.
 
 "Collection" in the words of the KPL: many Kinesis records in one call.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from producer.kinesis_producer.configuration import Configuration
-from producer.kinesis_producer.user_record import UserRecord
+from producer.kinesis_producer.kinesis_record import KinesisRecord
 
-
-class KinesisRecord(NamedTuple):
-    """One entry of PutRecords and the user records in it. `size` counts the partition key.
-
-    `deadline` is when it wants to be on its way at the latest.
-    """
-
-    user_records: list[UserRecord]
-    data: bytes
-    partition_key: str
-    explicit_hash_key: str | None
-    size: int
-    deadline: float
+#: The KPL sends a batch when one shard has this much in it.
+SHARD_FLUSH_BYTES = 256 * 1024
 
 
 class Collector:
@@ -33,6 +20,7 @@ class Collector:
         self._max_size = configuration.collection_max_size
         self._records: list[KinesisRecord] = []
         self._size = 0
+        self._shard_sizes: dict[str, int] = {}
         #: When the batch is due although it is not full; None while it is empty.
         self.deadline: float | None = None
 
@@ -47,9 +35,15 @@ class Collector:
             self.deadline = record.deadline
         if len(self._records) >= self._max_count or self._size >= self._max_size:
             full.append(self.take())
+        elif record.shard_id is not None:
+            of_shard = self._shard_sizes.get(record.shard_id, 0) + record.size
+            self._shard_sizes[record.shard_id] = of_shard
+            if of_shard >= SHARD_FLUSH_BYTES:
+                full.append(self.take())
         return full
 
     def take(self) -> list[KinesisRecord]:
         """Whatever is in the batch, which is empty afterwards."""
         records, self._records, self._size, self.deadline = self._records, [], 0, None
+        self._shard_sizes.clear()
         return records

@@ -9,15 +9,20 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from producer.kinesis_producer.batching import Collector, KinesisRecord
+from producer.kinesis_producer.aggregator import Aggregator
+from producer.kinesis_producer.batching import Collector
 from producer.kinesis_producer.configuration import Configuration
+from producer.kinesis_producer.kinesis_record import KinesisRecord
+from producer.kinesis_producer.limiter import Limiter
 from producer.kinesis_producer.retrying import (
     CLOSED,
     EXPIRED,
     Verdict,
     backoff_seconds,
+    check_shard,
     will_retry,
 )
+from producer.kinesis_producer.shard_map import ShardMap
 from producer.kinesis_producer.user_record import (
     OVERHEAD_BYTES,
     Attempt,
@@ -42,12 +47,21 @@ class Call:
 
 
 class Pipeline:
-    """Everything that is on its way. Not thread-safe; times are seconds of one steady clock."""
+    """Everything that is on its way. Not thread-safe; times are seconds of one steady clock.
+
+    A user record goes through the aggregator (company of its shard), the limiter (its shard's
+    pace) and the collector (company in a call), and after a failure rests and goes again.
+    """
 
     def __init__(self, configuration: Configuration, random: Callable[[], float]) -> None:
         self._configuration = configuration
         self._random = random
+        self._aggregator = Aggregator(configuration)
+        self._limiter = Limiter(configuration)
         self._collector = Collector(configuration)
+        self._shard_map: ShardMap | None = None
+        #: False until a shard map is there, and again when it has turned out stale.
+        self.shard_map_is_fresh = False
         self._ready: deque[list[KinesisRecord]] = deque()
         self._resting: list[tuple[float, int, UserRecord]] = []
         self._expired: list[Finished] = []
@@ -70,32 +84,41 @@ class Pipeline:
             record.expires_at = now + self._configuration.record_ttl / 1000
         self.pending_count += 1
         self.pending_bytes += record.size + OVERHEAD_BYTES
-        self._enter(record, now + self._configuration.record_max_buffered_time / 1000)
+        self._enter(record, now + self._configuration.record_max_buffered_time / 1000, now)
+
+    def use(self, shard_map: ShardMap) -> None:
+        """Predict with this map from now on."""
+        if self._shard_map is not None:
+            self._limiter.forget(self._shard_map.shard_ids - shard_map.shard_ids)
+        self._shard_map = shard_map
+        self.shard_map_is_fresh = len(shard_map) > 0
 
     def advance(self, now: float) -> None:
-        """Let time have its effects: rests end, batches become due, records expire."""
+        """Let time have its effects: rests end, records become due, move on or expire."""
         while self._resting and self._resting[0][0] <= now:
-            record = heapq.heappop(self._resting)[2]
-            if record.expires_at <= now:
-                self._expire(record)
-            else:
-                # A record that was tried before waits half as long for company, as in the KPL.
-                self._enter(record, now + self._configuration.record_max_buffered_time / 2000)
+            self._enter_again(heapq.heappop(self._resting)[2], now)
+        if self._aggregator.deadline is not None and self._aggregator.deadline <= now:
+            self._limit(self._aggregator.take(now), now)
+        self._drain(now)
         if self._collector.deadline is not None and self._collector.deadline <= now:
             self._ready.append(self._collector.take())
 
     def flush(self, now: float) -> None:
-        """Whatever is buffered is due now."""
+        """Whatever is buffered is due now; a shard's pace and rests after failures hold."""
         self.advance(now)
+        self._limit(self._aggregator.take(), now)
         if records := self._collector.take():
             self._ready.append(records)
 
-    def next_deadline(self) -> float | None:
+    def next_deadline(self, now: float) -> float | None:
         """When `advance` has something to do again; None: not before something else happens."""
-        deadlines = [self._resting[0][0]] if self._resting else []
-        if self._collector.deadline is not None:
-            deadlines.append(self._collector.deadline)
-        return min(deadlines, default=None)
+        moments = (
+            self._resting[0][0] if self._resting else None,
+            self._aggregator.deadline,
+            self._collector.deadline,
+            self._limiter.next_at(now),
+        )
+        return min((m for m in moments if m is not None), default=None)
 
     @property
     def has_ready(self) -> bool:
@@ -111,7 +134,10 @@ class Pipeline:
     ) -> list[Finished]:
         """The answer to a batch: who is stored or given up comes back, the others try again."""
         finished: list[Finished] = []
-        for kinesis_record, verdict in zip(batch, verdicts, strict=True):
+        for kinesis_record, answer in zip(batch, verdicts, strict=True):
+            verdict, is_stale = check_shard(kinesis_record, answer, self._shard_map)
+            if is_stale and self._shard_map and self._shard_map.updated_at <= call.ended_at:
+                self.shard_map_is_fresh = False
             for record in kinesis_record.user_records:
                 self._judge(record, verdict, call, finished)
         return finished
@@ -123,7 +149,8 @@ class Pipeline:
 
     def abandon(self) -> list[Finished]:
         """Give up all that is not in a call right now."""
-        batches = [*self._ready, self._collector.take()]
+        lines = [self._aggregator.take(), self._limiter.take(), self._collector.take()]
+        batches = [*self._ready, *lines]
         waiting = [user for batch in batches for record in batch for user in record.user_records]
         waiting += [record for _, _, record in self._resting]
         self._ready.clear()
@@ -138,16 +165,31 @@ class Pipeline:
             self.pending_count -= 1
             self.pending_bytes -= record.size + OVERHEAD_BYTES
 
-    def _enter(self, record: UserRecord, deadline: float) -> None:
-        single = KinesisRecord(
-            [record],
-            record.data,
-            record.partition_key,
-            record.explicit_hash_key,
-            record.size,
-            deadline,
-        )
-        self._ready.extend(self._collector.add(single))
+    def _enter(self, record: UserRecord, deadline: float, now: float) -> None:
+        shard_id = None
+        if self.shard_map_is_fresh and self._shard_map is not None:
+            shard_id = self._shard_map.shard_of(record.hash_key)
+        self._limit(self._aggregator.add(record, shard_id, deadline), now)
+
+    def _enter_again(self, record: UserRecord, now: float) -> None:
+        """After a rest, a record waits half as long for company, as in the KPL."""
+        if record.expires_at <= now:
+            self._expire(record)
+        else:
+            self._enter(record, now + self._configuration.record_max_buffered_time / 2000, now)
+
+    def _limit(self, records: Iterable[KinesisRecord], now: float) -> None:
+        for record in records:
+            if self._limiter.add(record, now):
+                self._ready.extend(self._collector.add(record))
+
+    def _drain(self, now: float) -> None:
+        going, expired = self._limiter.drain(now)
+        for kinesis_record in going:
+            self._ready.extend(self._collector.add(kinesis_record))
+        for kinesis_record in expired:
+            for record in kinesis_record.user_records:
+                self._enter_again(record, now)
 
     def _judge(
         self, record: UserRecord, verdict: Verdict, call: Call, finished: list[Finished]

@@ -1,8 +1,9 @@
-"""The producer: `add` from any thread, a clock watcher, and threads that call PutRecords."""
+"""The producer's threads: `add` from any, a watcher of the time, and callers of AWS."""
 
 from __future__ import annotations
 
 import atexit
+import logging
 import random
 import threading
 import time
@@ -12,12 +13,25 @@ from typing import Any, Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from producer.kinesis_producer.batching import KinesisRecord
 from producer.kinesis_producer.configuration import Configuration
+from producer.kinesis_producer.kinesis_record import KinesisRecord
+from producer.kinesis_producer.metrics import (
+    Dimensions,
+    Metrics,
+    Statistic,
+    metric_data,
+    upload,
+)
 from producer.kinesis_producer.pipeline import Call, Finished, Pipeline
 from producer.kinesis_producer.retrying import Verdict, read_answer
+from producer.kinesis_producer.shard_map import ShardMap, list_open_shards
 from producer.kinesis_producer.user_record import UserRecord, check_user_record
 from producer.ledger import Acknowledgement, GivingUp, Ledger
+
+log = logging.getLogger(__name__)
+
+#: Between two refreshes of the shard map, and the longest wait after failed ones, in seconds.
+SHARD_MAP_REFRESH_SECONDS, SHARD_MAP_LONGEST_WAIT_SECONDS = 1.0, 30.0
 
 
 class ProducerClosed(RuntimeError):
@@ -32,9 +46,11 @@ class KinesisProducer:
     """Puts user records into a stream, quickly and without losing one silently.
 
     `kinesis_client` is a boto3 client. With a `ledger`, every record needs an event id, and
-    what is sent, acknowledged and given up is written there before `flush` returns.
+    what is sent, acknowledged and given up is written there before `flush` returns. With a
+    `cloudwatch_client`, metrics go there each `metrics_upload_delay`.
     Records of one partition key keep their order as long as nothing is retried and one
     connection is used: PutRecords itself promises none.
+    Raises botocore's ClientError (ResourceNotFoundException) for a stream that does not exist.
     """
 
     def __init__(
@@ -44,6 +60,7 @@ class KinesisProducer:
         *,
         ledger: Ledger | None = None,
         configuration: Configuration | None = None,
+        cloudwatch_client: Any = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = kinesis_client
@@ -51,16 +68,28 @@ class KinesisProducer:
         self._ledger = ledger
         self._configuration = configuration or Configuration()
         self._now = now
+        self._cloudwatch = cloudwatch_client
         self._pipeline = Pipeline(self._configuration, random.random)
+        self._metrics = Metrics(self._configuration, stream_name)
         self._lock = threading.Lock()
         self._due = threading.Condition(self._lock)  # the watcher sleeps here
         self._ready = threading.Condition(self._lock)  # senders sleep here
         self._settled = threading.Condition(self._lock)  # add, flush and results wait here
+        self._stale = threading.Condition(self._lock)  # who lists the shards sleeps here
+        self._closing = threading.Condition(self._lock)  # who uploads metrics sleeps here
         self._is_closed = self._stopping = False
         self._failure: BaseException | None = None
-        self._idle_senders = self._waiting_for_room = 0
+        self._idle_senders = self._received = 0
+        self._buffered_seconds = self._configuration.record_max_buffered_time / 1000
+        self._watcher_wakes_at = 0.0
         self._senders: list[threading.Thread] = []
-        self._watcher = self._start("watcher", self._watch)
+        self._threads: list[threading.Thread] = []
+        if self._configuration.aggregation_enabled or self._configuration.rate_limit is not None:
+            self._first_shard_map()
+            self._threads.append(self._start("shard-map", self._keep_shard_map))
+        if cloudwatch_client is not None and self._configuration.metrics_level != "none":
+            self._threads.append(self._start("metrics", self._keep_uploading))
+        self._threads.append(self._start("watcher", self._watch))
         atexit.register(self.close, 10)
 
     def add(
@@ -87,11 +116,12 @@ class KinesisProducer:
         )
         with self._lock:
             self._wait_for_room(record)
-            was_idle = self._pipeline.next_deadline() is None
-            self._pipeline.add(record, self._now())
+            self._received += 1
+            now = self._now()
+            self._pipeline.add(record, now)
             if self._pipeline.has_ready:
                 self._wake_sender()
-            elif was_idle:
+            if now + self._buffered_seconds < self._watcher_wakes_at:
                 self._due.notify()
         return record
 
@@ -99,6 +129,14 @@ class KinesisProducer:
     def outstanding_records_count(self) -> int:
         """User records that are neither stored nor given up."""
         return self._pipeline.pending_count
+
+    def take_metrics(self) -> dict[tuple[str, Dimensions], Statistic]:
+        """What happened since the last time, by metric name and dimensions."""
+        with self._lock:
+            self._metrics.add_count("UserRecordsReceived", self._received)
+            self._metrics.add("UserRecordsPending", [self._pipeline.pending_count])
+            self._received = 0
+            return self._metrics.take()
 
     def flush(self, timeout: float | None = None) -> bool:
         """Send what is buffered and wait. False when records are still pending after `timeout` s.
@@ -145,17 +183,14 @@ class KinesisProducer:
                 raise ProducerClosed("The producer is closed: make a new one to add records.")
             if self._pipeline.has_room(record):
                 return
-            self._waiting_for_room += 1
             self._settled.wait()
-            self._waiting_for_room -= 1
 
     def _stop(self) -> None:
         with self._lock:
             self._stopping = True
             abandoned = self._pipeline.abandon()
-            self._due.notify_all()
-            self._ready.notify_all()
-        for thread in [self._watcher, *self._senders]:
+            self._wake_everybody()
+        for thread in [*self._threads, *self._senders]:
             thread.join()
         if self._failure is None:
             self._settle(abandoned)
@@ -173,6 +208,7 @@ class KinesisProducer:
         self._ready.notify()
 
     def _watch(self) -> None:
+        """Wakes when the pipeline has something to do, and settles what expired meanwhile."""
         while True:
             with self._lock:
                 if self._stopping:
@@ -181,9 +217,13 @@ class KinesisProducer:
                 self._wake_sender()
                 expired = self._pipeline.take_expired()
                 if not expired:
-                    deadline = self._pipeline.next_deadline()
-                    self._due.wait(None if deadline is None else max(0, deadline - self._now()))
+                    self._sleep_until(self._pipeline.next_deadline(self._now()))
             self._settle(expired)
+
+    def _sleep_until(self, deadline: float | None) -> None:
+        self._watcher_wakes_at = float("inf") if deadline is None else deadline
+        self._due.wait(None if deadline is None else max(0.0, deadline - self._now()))
+        self._watcher_wakes_at = 0.0
 
     def _send(self) -> None:
         while True:
@@ -204,11 +244,14 @@ class KinesisProducer:
         call = Call(started_at, self._now())
         with self._lock:
             finished = self._pipeline.answered(batch, verdicts, call)
+            self._metrics.count_call(batch, verdicts, (call.ended_at - started_at) * 1000)
+            if not self._pipeline.shard_map_is_fresh:
+                self._stale.notify()
             self._due.notify()
         self._settle(finished)
 
     def _put_records(self, batch: list[KinesisRecord]) -> list[Verdict]:
-        entries = [_entry(record) for record in batch]
+        entries = [record.entry() for record in batch]
         try:
             response = self._client.put_records(StreamName=self._stream_name, Records=entries)
         except ClientError as error:
@@ -236,8 +279,62 @@ class KinesisProducer:
                 [_giving_up(done) for done in finished if not done.result.successful]
             )
         with self._lock:
+            self._metrics.count_finished(finished)
             self._pipeline.settle(finished)
             self._settled.notify_all()
+
+    def _first_shard_map(self) -> None:
+        """Known before the first record, so that it is aggregated already."""
+        try:
+            self._refresh_shard_map()
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "ResourceNotFoundException":
+                raise
+            log.info("%s: no shard map yet: %s", self._stream_name, error)
+        except BotoCoreError as error:
+            log.info("%s: no shard map yet: %s", self._stream_name, error)
+
+    def _refresh_shard_map(self) -> None:
+        started_at = self._now()
+        shards = list_open_shards(self._client, self._stream_name)
+        with self._lock:
+            self._pipeline.use(ShardMap(shards, started_at))
+
+    def _keep_shard_map(self) -> None:
+        """List the shards again whenever an answer contradicts the map."""
+        wait = SHARD_MAP_REFRESH_SECONDS
+        while True:
+            with self._lock:
+                self._stale.wait_for(
+                    lambda: self._stopping or not self._pipeline.shard_map_is_fresh
+                )
+                if self._stopping:
+                    return
+            try:
+                self._refresh_shard_map()
+                wait = SHARD_MAP_REFRESH_SECONDS
+            except (ClientError, BotoCoreError) as error:
+                log.warning("%s: cannot list the shards: %s", self._stream_name, error)
+                wait = min(wait * 1.5, SHARD_MAP_LONGEST_WAIT_SECONDS)
+            with self._lock:
+                self._stale.wait_for(lambda: self._stopping, wait)
+
+    def _keep_uploading(self) -> None:
+        delay = self._configuration.metrics_upload_delay / 1000
+        while True:
+            with self._lock:
+                self._closing.wait_for(lambda: self._stopping, delay)
+                stopping = self._stopping
+            self._upload_metrics()
+            if stopping:
+                return
+
+    def _upload_metrics(self) -> None:
+        data = metric_data(self.take_metrics(), time.time())
+        try:
+            upload(self._cloudwatch, self._configuration.metrics_namespace, data)
+        except (ClientError, BotoCoreError) as error:
+            log.warning("%s: cannot upload metrics: %s", self._stream_name, error)
 
     def _start(self, name: str, run: Callable[[], None]) -> threading.Thread:
         thread = threading.Thread(
@@ -254,21 +351,18 @@ class KinesisProducer:
             with self._lock:
                 self._failure = self._failure or error
                 self._stopping = True
-                for condition in (self._due, self._ready, self._settled):
-                    condition.notify_all()
+                self._wake_everybody()
+
+    def _wake_everybody(self) -> None:
+        conditions = (self._due, self._ready, self._settled, self._stale, self._closing)
+        for condition in conditions:
+            condition.notify_all()
 
     def _raise_failure(self) -> None:
         if self._failure is not None:
             raise ProducerFailed(
                 f"The producer of {self._stream_name} stopped: {self._failure}"
             ) from self._failure
-
-
-def _entry(record: KinesisRecord) -> dict[str, Any]:
-    entry = {"Data": record.data, "PartitionKey": record.partition_key}
-    if record.explicit_hash_key is not None:
-        entry["ExplicitHashKey"] = record.explicit_hash_key
-    return entry
 
 
 def _acknowledgement(done: Finished) -> Acknowledgement:

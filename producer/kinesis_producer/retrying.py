@@ -6,9 +6,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from producer.kinesis_producer.configuration import Configuration
+from producer.kinesis_producer.kinesis_record import KinesisRecord
+from producer.kinesis_producer.shard_map import ShardMap
 
 THROTTLED = "ProvisionedThroughputExceededException"
 EXPIRED = "Expired"
+WRONG_SHARD = "Wrong Shard"
 CLOSED = "Closed"
 
 #: A call that fails with these fails the same way however often it is tried. The KPL tries
@@ -58,6 +61,33 @@ def read_answer(response: Mapping[str, Any], count: int) -> list[Verdict]:
         else Verdict(entry["ShardId"], entry["SequenceNumber"])
         for entry in entries
     ]
+
+
+def check_shard(
+    record: KinesisRecord, verdict: Verdict, shard_map: ShardMap | None
+) -> tuple[Verdict, bool]:
+    """The verdict after a look at the shard, and whether the shard map has turned out stale.
+
+    An aggregate goes where the hash key of its first record belongs. After a reshard others
+    in it may belong elsewhere, and the KCL drops an aggregate with such a record: all of it is
+    put again. (The KPL puts only the strangers again and counts on the others being read.)
+    A record that went alone is where Kinesis itself wanted it.
+    """
+    if verdict.error_code or record.shard_id in (None, verdict.shard_id):
+        return verdict, False
+    assert record.shard_id is not None
+    if not record.is_aggregated:
+        return verdict, True
+    held = shard_map.range_of(verdict.shard_id) if shard_map is not None else None
+    if held is not None and all(held[0] <= r.hash_key <= held[1] for r in record.user_records):
+        return verdict, _shard_number(record.shard_id) < _shard_number(verdict.shard_id)
+    text = f"Record went to shard {verdict.shard_id} instead of {record.shard_id}."
+    return Verdict(error_code=WRONG_SHARD, error_message=text), True
+
+
+def _shard_number(shard_id: str) -> int:
+    digits = shard_id.rpartition("-")[2]
+    return int(digits) if digits.isdecimal() else 0
 
 
 def will_retry(verdict: Verdict, configuration: Configuration) -> bool:

@@ -1,1 +1,0 @@
-"""Firehose: buffers, prefixes, partitions, transforms, formats, and nothing lost."""

@@ -1,1 +1,0 @@
-"""Where records go: one file for each kind of destination, all of the shape of `destination`."""
