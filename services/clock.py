@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 
@@ -32,6 +33,7 @@ class MovableClock:
         self._base = base or RealClock()
         self._ahead_seconds = 0.0
         self._moved = threading.Condition()
+        self._listeners: list[Callable[[], None]] = []
 
     def now(self) -> float:
         return self._base.now() + self._ahead_seconds
@@ -48,7 +50,13 @@ class MovableClock:
         with self._moved:
             self._ahead_seconds += seconds
             self._moved.notify_all()
+        for call in self._listeners:
+            call()
         return self.now()
+
+    def when_moved(self, call: Callable[[], None]) -> None:
+        """`call` runs after each move, in the thread that moved the clock; it must not block."""
+        self._listeners.append(call)
 
     def wait(self, until: float, stop: threading.Event | None = None) -> bool:
         """Block until the clock reaches `until`, or `stop` is set. True when reached."""

@@ -1,1 +1,0 @@
-"""Processors that come with the project: each stores a stream's rows somewhere."""

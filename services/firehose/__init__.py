@@ -1,0 +1,1 @@
+"""Firehose: buffers, prefixes, partitions, transforms, formats, and nothing lost."""

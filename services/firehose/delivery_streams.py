@@ -1,0 +1,490 @@
+"""Every delivery stream of this engine, and Firehose's operations on them."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import secrets
+import shutil
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from services.clock import Clock
+from services.firehose import configuration, constraints, tags, validation
+from services.firehose.configuration import Configuration
+from services.firehose.delivery_stream import DeliveryStream, Surroundings
+from services.firehose.destinations.destination import StreamIdentity
+from services.firehose.destinations.selection import ClientOf, destinations_of
+from services.firehose.error_log import CloudWatchErrorLog
+from services.firehose.errors import (
+    ConcurrentModification,
+    FirehoseError,
+    InvalidArgument,
+    InvalidSource,
+    LimitExceeded,
+    ResourceInUse,
+    ResourceNotFound,
+    UnknownOperation,
+)
+from services.firehose.lambda_transform import LambdaTransform
+from services.firehose.metrics import NAMESPACE, Metrics
+from services.firehose.processing import Processing
+
+LOG = logging.getLogger(__name__)
+
+#: https://docs.aws.amazon.com/firehose/latest/dev/limits.html
+MAX_STREAMS = 5000
+MAX_RECORD_BYTES = 1_024_000
+MAX_BATCH_RECORDS = 500
+MAX_BATCH_BYTES = 4 * 1024 * 1024
+METRICS_SECONDS = 10.0
+_WORKERS = 16
+_FLUSH_SECONDS = 4.0
+_DELETE_FLUSH_SECONDS = 30.0
+
+type Request = Mapping[str, Any]
+
+
+class Source(Protocol):
+    """Brings a Kinesis stream's records into a delivery stream until it is stopped."""
+
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+
+
+#: A source for a delivery stream: the Kinesis stream's ARN and the time to begin at.
+type SourceOf = Callable[[DeliveryStream, str, float], Source]
+
+
+@dataclass
+class Entry:
+    """One delivery stream with everything that DescribeDeliveryStream shows."""
+
+    identity: StreamIdentity
+    stream_type: str
+    configuration: Configuration
+    created_at: float
+    updated_at: float | None = None
+    status: str = "ACTIVE"
+    kinesis_source: dict[str, Any] | None = None
+    direct_put_source: dict[str, Any] | None = None
+    encryption: dict[str, Any] | None = None
+    tags: dict[str, str] = field(default_factory=dict)
+    stream: DeliveryStream | None = None
+    source: Source | None = None
+
+    def stored(self) -> dict[str, Any]:
+        """What the file of this delivery stream holds."""
+        return {
+            "identity": list(self.identity),
+            "stream_type": self.stream_type,
+            "configuration": self.configuration.stored(),
+            "created_at": self.created_at,
+            "updated_at": self.updated_at,
+            "kinesis_source": self.kinesis_source,
+            "direct_put_source": self.direct_put_source,
+            "encryption": self.encryption,
+            "tags": self.tags,
+        }
+
+
+def _entry_from(stored: Mapping[str, Any]) -> Entry:
+    return Entry(
+        **{
+            **stored,
+            "identity": StreamIdentity(*stored["identity"]),
+            "configuration": configuration.from_stored(stored["configuration"]),
+        }
+    )
+
+
+class DeliveryStreams:
+    """`call` answers any operation; `put` is the short way for records.
+
+    `client_of` gives clients for the services that records are delivered to and processed by.
+    """
+
+    def __init__(
+        self, folder: Path, clock: Clock, client_of: ClientOf, source_of: SourceOf
+    ) -> None:
+        self._folder = folder
+        self._clock = clock
+        self._client_of = client_of
+        self._source_of = source_of
+        self._metrics = Metrics()
+        self._workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="firehose-worker")
+        self._surroundings = Surroundings(
+            clock=clock,
+            workers=self._workers,
+            metrics=self._metrics,
+            destinations_of=lambda stream, c: destinations_of(stream, c, client_of),
+            processing_of=self._processing_of,
+            error_log_of=self._error_log_of,
+        )
+        self._lock = threading.RLock()
+        self._entries: dict[tuple[str, str, str], Entry] = {}
+        self._stopping = threading.Event()
+        self._publisher = threading.Thread(
+            target=self._publish_metrics, name="firehose-metrics", daemon=True
+        )
+
+    # Life
+
+    def start(self) -> None:
+        """Bring back what a former engine left on disk, and go on delivering it."""
+        for path in sorted(self._folder.glob("*/*/*/delivery_stream.json")):
+            entry = _entry_from(json.loads(path.read_text()))
+            self._run(entry)
+            self._entries[self._key(entry.identity)] = entry
+        self._publisher.start()
+
+    def nudge(self) -> None:
+        """The clock was moved: look at every buffer."""
+        for entry in list(self._entries.values()):
+            if entry.stream:
+                entry.stream.nudge()
+
+    def stop(self) -> None:
+        """Deliver what is there as far as it goes, then stop."""
+        self._stopping.set()
+        entries = list(self._entries.values())
+        for entry in entries:
+            if entry.source:
+                entry.source.stop()
+        flushes = [
+            threading.Thread(target=entry.stream.flush, args=(_FLUSH_SECONDS,), daemon=True)
+            for entry in entries
+            if entry.stream
+        ]
+        for flush in flushes:
+            flush.start()
+        for flush in flushes:
+            flush.join()
+        for entry in entries:
+            if entry.stream:
+                entry.stream.stop()
+        self._workers.shutdown(wait=False, cancel_futures=True)
+
+    def _run(self, entry: Entry) -> None:
+        stream = DeliveryStream(
+            entry.identity,
+            entry.configuration,
+            self._folder_of(entry.identity) / "journal",
+            self._surroundings,
+        )
+        entry.stream = stream
+        stream.start()
+        if entry.kinesis_source:
+            entry.source = self._source_of(
+                stream,
+                entry.kinesis_source["KinesisStreamARN"],
+                entry.kinesis_source["DeliveryStartTimestamp"],
+            )
+            entry.source.start()
+
+    def _processing_of(self, stream: StreamIdentity, current: Configuration) -> Processing:
+        transform = LambdaTransform(
+            lambda region: self._client_of("lambda", region, stream.account_id)
+        )
+        entry = self._entries.get(self._key(stream))
+        source = (entry.kinesis_source or {}).get("KinesisStreamARN") if entry else None
+        return Processing(stream, current, transform.invoke, source)
+
+    def _error_log_of(self, stream: StreamIdentity) -> CloudWatchErrorLog:
+        return CloudWatchErrorLog(
+            stream,
+            self._clock,
+            lambda: self._client_of("logs", stream.region, stream.account_id),
+        )
+
+    # Records
+
+    def put(self, name: str, contents: Sequence[bytes], *, region: str, account_id: str) -> None:
+        """DirectPut of records already checked; on disk when this returns."""
+        entry = self._find(name, region, account_id)
+        if entry.stream_type != "DirectPut":
+            raise InvalidSource(
+                f"Delivery stream {name} has {entry.stream_type} as its source: "
+                "PutRecord and PutRecordBatch are only for DirectPut delivery streams."
+            )
+        assert entry.stream is not None
+        entry.stream.put(contents)
+
+    def put_record(self, request: Request, region: str, account_id: str) -> dict[str, Any]:
+        contents = [request["Record"]["Data"]]
+        entry = self._find(request["DeliveryStreamName"], region, account_id)
+        self.put(entry.identity.name, contents, region=region, account_id=account_id)
+        self._count_call(entry, "PutRecord", contents)
+        return {"RecordId": record_ids(1)[0], "Encrypted": _is_encrypted(entry)}
+
+    def put_record_batch(self, request: Request, region: str, account_id: str) -> dict[str, Any]:
+        contents = [record["Data"] for record in request["Records"]]
+        check_batch_size(contents)
+        entry = self._find(request["DeliveryStreamName"], region, account_id)
+        try:
+            self.put(entry.identity.name, contents, region=region, account_id=account_id)
+        except FirehoseError as error:
+            if error.code != "ServiceUnavailableException":
+                raise
+            # AWS refuses single records of a batch this way; here it is all or nothing.
+            refused = {"ErrorCode": error.code, "ErrorMessage": error.message}
+            return {
+                "FailedPutCount": len(contents),
+                "Encrypted": False,
+                "RequestResponses": [refused] * len(contents),
+            }
+        self._count_call(entry, "PutRecordBatch", contents)
+        return {
+            "FailedPutCount": 0,
+            "Encrypted": _is_encrypted(entry),
+            "RequestResponses": [{"RecordId": each} for each in record_ids(len(contents))],
+        }
+
+    def _count_call(self, entry: Entry, call: str, contents: Sequence[bytes]) -> None:
+        counts = {f"{call}_Requests": 1, f"{call}_Bytes": sum(map(len, contents))}
+        if call == "PutRecordBatch":
+            counts[f"{call}_Records"] = len(contents)
+        self._metrics.add(entry.identity, **counts)
+
+    # Operations
+
+    def call(
+        self, operation: str, request: Request, *, region: str, account_id: str
+    ) -> dict[str, Any]:
+        """Answer an operation with AWS's shapes; times are epoch seconds. Raises FirehoseError."""
+        answer = _OPERATIONS.get(operation)
+        if answer is None:
+            raise UnknownOperation(f"Firehose has no operation {operation}.")
+        constraints.check(operation, dict(request))
+        return answer(self, request, region, account_id)
+
+    def create(self, request: Request, region: str, account_id: str) -> dict[str, Any]:
+        name = request["DeliveryStreamName"]
+        wanted = configuration.create(request)
+        stream_type = request.get("DeliveryStreamType", "DirectPut")
+        arn = f"arn:aws:firehose:{region}:{account_id}:deliverystream/{name}"
+        identity = StreamIdentity(name, arn, region, account_id)
+        now = self._clock.now()
+        entry = Entry(identity, stream_type, wanted, now)
+        entry.tags = tags.added({}, request.get("Tags") or [])
+        entry.direct_put_source = request.get("DirectPutSourceConfiguration")
+        if encryption := request.get("DeliveryStreamEncryptionConfigurationInput"):
+            entry.encryption = {**encryption, "Status": "ENABLED"}
+        if source := request.get("KinesisStreamSourceConfiguration"):
+            entry.kinesis_source = {**source, "DeliveryStartTimestamp": now}
+        with self._lock:
+            self._refuse_taken(identity)
+            self._entries[self._key(identity)] = entry
+            self._save(entry)
+            self._run(entry)
+        return {"DeliveryStreamARN": arn}
+
+    def _refuse_taken(self, identity: StreamIdentity) -> None:
+        if self._key(identity) in self._entries:
+            raise ResourceInUse(
+                f"Firehose {identity.name} under accountId {identity.account_id} already exists"
+            )
+        place = self._key(identity)[:2]
+        names = [entry.identity.name for key, entry in self._entries.items() if key[:2] == place]
+        if len(names) >= MAX_STREAMS:
+            raise LimitExceeded(
+                f"You have already consumed your firehose quota of {MAX_STREAMS} hoses. "
+                f"Firehose names: {names}"
+            )
+
+    def delete(self, request: Request, region: str, account_id: str) -> dict[str, Any]:
+        entry = self._find(request["DeliveryStreamName"], region, account_id)
+        entry.status = "DELETING"
+        threading.Thread(target=self._delete, args=(entry,), daemon=True).start()
+        return {}
+
+    def _delete(self, entry: Entry) -> None:
+        if entry.source:
+            entry.source.stop()
+        assert entry.stream is not None
+        if not entry.stream.flush(_DELETE_FLUSH_SECONDS):
+            LOG.warning("%s was deleted before all its records were", entry.identity.arn)
+        entry.stream.stop()
+        with self._lock:
+            shutil.rmtree(self._folder_of(entry.identity))
+            del self._entries[self._key(entry.identity)]
+
+    def describe(self, request: Request, region: str, account_id: str) -> dict[str, Any]:
+        entry = self._find(request["DeliveryStreamName"], region, account_id)
+        after = request.get("ExclusiveStartDestinationId", "")
+        destinations = [configuration.describe(entry.configuration)]
+        description: dict[str, Any] = {
+            "DeliveryStreamName": entry.identity.name,
+            "DeliveryStreamARN": entry.identity.arn,
+            "DeliveryStreamStatus": entry.status,
+            "DeliveryStreamType": entry.stream_type,
+            "VersionId": str(entry.configuration.version_id),
+            "CreateTimestamp": entry.created_at,
+            "Destinations": [d for d in destinations if d["DestinationId"] > after],
+            "HasMoreDestinations": False,
+        }
+        encryption = entry.encryption or {"Status": "DISABLED"}
+        if entry.stream_type == "DirectPut":
+            description["DeliveryStreamEncryptionConfiguration"] = encryption
+        if entry.updated_at is not None:
+            description["LastUpdateTimestamp"] = entry.updated_at
+        if entry.kinesis_source:
+            description["Source"] = {"KinesisStreamSourceDescription": entry.kinesis_source}
+        elif entry.direct_put_source:
+            description["Source"] = {"DirectPutSourceDescription": entry.direct_put_source}
+        return {"DeliveryStreamDescription": description}
+
+    def list_streams(self, request: Request, region: str, account_id: str) -> dict[str, Any]:
+        kind, after = (
+            request.get("DeliveryStreamType"),
+            request.get("ExclusiveStartDeliveryStreamName", ""),
+        )
+        names = sorted(
+            key[2]
+            for key, entry in list(self._entries.items())
+            if key[:2] == (account_id, region) and kind in (None, entry.stream_type)
+        )
+        names = [name for name in names if name > after]
+        limit = request.get("Limit", 10)
+        return {"DeliveryStreamNames": names[:limit], "HasMoreDeliveryStreams": len(names) > limit}
+
+    def update(self, request: Request, region: str, account_id: str) -> dict[str, Any]:
+        entry = self._find(request["DeliveryStreamName"], region, account_id)
+        given = request["CurrentDeliveryStreamVersionId"]
+        with self._lock:
+            current = str(entry.configuration.version_id)
+            if given != current:
+                raise ConcurrentModification(
+                    f"Cannot update firehose: {entry.identity.name} since the current version id: "
+                    f"{current} and specified version id: {given} do not match"
+                )
+            entry.configuration = configuration.update(entry.configuration, request)
+            entry.updated_at = self._clock.now()
+            self._save(entry)
+            assert entry.stream is not None
+            entry.stream.configure(entry.configuration)
+        return {}
+
+    def tag(self, request: Request, region: str, account_id: str) -> dict[str, Any]:
+        entry = self._find(request["DeliveryStreamName"], region, account_id)
+        entry.tags = tags.added(entry.tags, request["Tags"])
+        self._save(entry)
+        return {}
+
+    def untag(self, request: Request, region: str, account_id: str) -> dict[str, Any]:
+        entry = self._find(request["DeliveryStreamName"], region, account_id)
+        gone = set(request["TagKeys"])
+        entry.tags = {key: value for key, value in entry.tags.items() if key not in gone}
+        self._save(entry)
+        return {}
+
+    def list_tags(self, request: Request, region: str, account_id: str) -> dict[str, Any]:
+        entry = self._find(request["DeliveryStreamName"], region, account_id)
+        return tags.page(
+            entry.tags, request.get("ExclusiveStartTagKey", ""), request.get("Limit", 50)
+        )
+
+    def start_encryption(self, request: Request, region: str, account_id: str) -> dict[str, Any]:
+        entry = self._find(request["DeliveryStreamName"], region, account_id)
+        wanted = request.get("DeliveryStreamEncryptionConfigurationInput") or {
+            "KeyType": "AWS_OWNED_CMK"
+        }
+        message = next(validation.encryption_violations(wanted, entry.stream_type), None)
+        if message:
+            raise InvalidArgument(message)
+        entry.encryption = {**wanted, "Status": "ENABLED"}
+        self._save(entry)
+        return {}
+
+    def stop_encryption(self, request: Request, region: str, account_id: str) -> dict[str, Any]:
+        entry = self._find(request["DeliveryStreamName"], region, account_id)
+        if entry.stream_type != "DirectPut":
+            raise InvalidArgument(
+                "Server side encryption from firehose is only allowed for direct put delivery "
+                "streams and database as a source delivery streams"
+            )
+        entry.encryption = {"Status": "DISABLED"}
+        self._save(entry)
+        return {}
+
+    # Finding and keeping
+
+    def _find(self, name: str, region: str, account_id: str) -> Entry:
+        entry = self._entries.get((account_id, region, name))
+        if entry is None:
+            raise ResourceNotFound(f"Firehose {name} under account {account_id} not found.")
+        return entry
+
+    @staticmethod
+    def _key(identity: StreamIdentity) -> tuple[str, str, str]:
+        return identity.account_id, identity.region, identity.name
+
+    def _folder_of(self, identity: StreamIdentity) -> Path:
+        return self._folder.joinpath(*self._key(identity))
+
+    def _save(self, entry: Entry) -> None:
+        folder = self._folder_of(entry.identity)
+        folder.mkdir(parents=True, exist_ok=True)
+        new = folder / "delivery_stream.json.new"
+        new.write_text(json.dumps(entry.stored()))
+        os.replace(new, folder / "delivery_stream.json")
+
+    # Metrics
+
+    def _publish_metrics(self) -> None:
+        while not self._stopping.wait(METRICS_SECONDS):
+            self.publish_metrics()
+
+    def publish_metrics(self) -> None:
+        """Hand what was counted to CloudWatch, with the age of what waits in each stream."""
+        now = self._clock.now()
+        for entry in list(self._entries.values()):
+            oldest = entry.stream.data.oldest_arrival() if entry.stream else None
+            if oldest is not None:
+                metric = f"{entry.configuration.kind.metric_name}_DataFreshness"
+                self._metrics.add(entry.identity, **{metric: max(0.0, now - oldest)})
+        for account_id, region, data in self._metrics.take(now):
+            client = self._client_of("cloudwatch", region, account_id)
+            try:
+                client.put_metric_data(Namespace=NAMESPACE, MetricData=data)
+            except (ClientError, BotoCoreError):
+                LOG.exception("CloudWatch refused the metrics of delivery streams")
+
+
+def record_ids(count: int) -> list[str]:
+    """Opaque and unique, as long as AWS's."""
+    base = secrets.token_urlsafe(128)
+    return [f"{base}{number:04d}" for number in range(count)]
+
+
+def check_batch_size(contents: Sequence[bytes]) -> None:
+    """Raises InvalidArgument when a batch is more than 4 MiB."""
+    if sum(map(len, contents)) > MAX_BATCH_BYTES:
+        raise InvalidArgument("Records size exceeds 4 MB limit")
+
+
+def _is_encrypted(entry: Entry) -> bool:
+    return (entry.encryption or {}).get("Status") == "ENABLED"
+
+
+_OPERATIONS: dict[str, Callable[[DeliveryStreams, Request, str, str], dict[str, Any]]] = {
+    "CreateDeliveryStream": DeliveryStreams.create,
+    "DeleteDeliveryStream": DeliveryStreams.delete,
+    "DescribeDeliveryStream": DeliveryStreams.describe,
+    "ListDeliveryStreams": DeliveryStreams.list_streams,
+    "ListTagsForDeliveryStream": DeliveryStreams.list_tags,
+    "PutRecord": DeliveryStreams.put_record,
+    "PutRecordBatch": DeliveryStreams.put_record_batch,
+    "StartDeliveryStreamEncryption": DeliveryStreams.start_encryption,
+    "StopDeliveryStreamEncryption": DeliveryStreams.stop_encryption,
+    "TagDeliveryStream": DeliveryStreams.tag,
+    "UntagDeliveryStream": DeliveryStreams.untag,
+    "UpdateDestination": DeliveryStreams.update,
+}

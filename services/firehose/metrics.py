@@ -1,0 +1,81 @@
+"""CloudWatch metrics of delivery streams: counted here, published together.
+
+Names and units: https://docs.aws.amazon.com/firehose/latest/dev/monitoring-with-cloudwatch-metrics.html
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from services.firehose.destinations.destination import StreamIdentity
+
+NAMESPACE = "AWS/Firehose"
+#: PutMetricData takes up to 1,000 at once.
+_MAX_DATA = 1000
+_UNITS = (
+    ("Bytes", "Bytes"),
+    ("DataFreshness", "Seconds"),
+    ("Duration", "Milliseconds"),
+)
+
+
+@dataclass
+class Statistics:
+    """What many values of one metric come to."""
+
+    count: float = 0
+    total: float = 0
+    least: float = float("inf")
+    most: float = float("-inf")
+
+    def add(self, value: float) -> None:
+        self.count += 1
+        self.total += value
+        self.least = min(self.least, value)
+        self.most = max(self.most, value)
+
+
+class Metrics:
+    """Adds values up until somebody takes them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._values: dict[tuple[StreamIdentity, str], Statistics] = {}
+
+    def add(self, stream: StreamIdentity, **values: float) -> None:
+        """`DeliveryToS3_Records=3` is the metric `DeliveryToS3.Records`."""
+        with self._lock:
+            for name, value in values.items():
+                key = stream, name.replace("_", ".")
+                self._values.setdefault(key, Statistics()).add(value)
+
+    def take(self, now: float) -> Iterator[tuple[str, str, list[dict[str, Any]]]]:
+        """What was added since the last time: account id, region and MetricData of each
+        PutMetricData call to make."""
+        with self._lock:
+            values, self._values = self._values, {}
+        places: dict[tuple[str, str], list[dict[str, Any]]] = {}
+        for (stream, name), value in values.items():
+            place = places.setdefault((stream.account_id, stream.region), [])
+            place.append(_datum(stream.name, name, value, now))
+        for (account_id, region), data in places.items():
+            for start in range(0, len(data), _MAX_DATA):
+                yield account_id, region, data[start : start + _MAX_DATA]
+
+
+def _datum(stream_name: str, name: str, value: Statistics, now: float) -> dict[str, Any]:
+    return {
+        "MetricName": name,
+        "Dimensions": [{"Name": "DeliveryStreamName", "Value": stream_name}],
+        "Timestamp": now,
+        "Unit": next((unit for word, unit in _UNITS if name.endswith(word)), "Count"),
+        "StatisticValues": {
+            "SampleCount": value.count,
+            "Sum": value.total,
+            "Minimum": value.least,
+            "Maximum": value.most,
+        },
+    }

@@ -1,0 +1,207 @@
+"""From source records to the buffers they join: transform, partition, delimiter."""
+
+from __future__ import annotations
+
+import gzip
+import time
+import uuid
+import zlib
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from services.firehose import error_record, partitioning, transform
+from services.firehose.buffering import MIB
+from services.firehose.buffers import DESTINATION, ERROR
+from services.firehose.configuration import Configuration
+from services.firehose.destinations.destination import DeliveryError, StreamIdentity
+from services.firehose.prefix import PARTITION_KEY_FROM_LAMBDA, PARTITION_KEY_FROM_QUERY
+from services.firehose.record import Record
+
+PROCESSING_FAILED = "processing-failed"
+#: Invokes a function with an event and returns its parsed answer; raises InvocationFailed.
+type Invoke = Callable[[str, Mapping[str, Any]], Any]
+
+
+@dataclass
+class Processed:
+    """What one run came to."""
+
+    buffers: dict[str, list[Record]] = field(default_factory=dict)
+    dropped: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    partition_limit_exceeded: bool = False
+    metrics: dict[str, float] = field(default_factory=dict)
+    errors: list[DeliveryError] = field(default_factory=list)
+
+    def join(self, buffer: str, record: Record) -> None:
+        self.buffers.setdefault(buffer, []).append(record)
+
+    def fail(self, record: Record, line: bytes) -> None:
+        self.failed += 1
+        self.join(f"{ERROR}:{PROCESSING_FAILED}", Record(line, record.arrival))
+
+
+class Processing:
+    """The processors of one configuration. `invoke` is how a transform is called."""
+
+    def __init__(
+        self,
+        stream: StreamIdentity,
+        configuration: Configuration,
+        invoke: Invoke,
+        source_stream_arn: str | None = None,
+    ) -> None:
+        self._stream = stream
+        self._configuration = configuration
+        self._processors = configuration.processors
+        self._invoke = invoke
+        self._source_stream_arn = source_stream_arn
+
+    def run(self, records: Iterable[Record], active: Collection[str], now: float) -> Processed:
+        """Every record ends in a buffer, or is counted as dropped. `active` are the partitions
+        that hold records already."""
+        result = Processed()
+        whole = self._sub_records(self._decompressed(records, result, now), result, now)
+        partitions = set(active)
+        for record, keys in self._transformed(list(whole), result, now):
+            try:
+                buffer = self._buffer(record, keys, partitions)
+            except partitioning.RecordNotPartitioned as refused:
+                result.partition_limit_exceeded |= refused.error_code.endswith("LimitExceeded")
+                self._fail(result, record, refused.error_code, str(refused), now)
+                continue
+            partitions.add(buffer)
+            result.succeeded += 1
+            result.join(buffer, self._delimited(record))
+        return result
+
+    def _fail(self, result: Processed, record: Record, code: str, message: str, now: float) -> None:
+        line = error_record.processing_failed(
+            record, error_code=code, message=message, attempts=1, ended_at=now
+        )
+        result.fail(record, line)
+
+    def _decompressed(
+        self, records: Iterable[Record], result: Processed, now: float
+    ) -> Iterator[Record]:
+        if not self._processors.decompression:
+            yield from records
+            return
+        for record in records:
+            try:
+                yield from self._log_messages(record._replace(data=gzip.decompress(record.data)))
+            except (OSError, EOFError, zlib.error, ValueError) as error:
+                self._fail(result, record, "Decompression.Failed", str(error), now)
+
+    def _log_messages(self, record: Record) -> Iterator[Record]:
+        """CloudWatch Logs' subscription events: whole, or message by message."""
+        if not self._processors.data_message_extraction:
+            yield record
+            return
+        content = orjson.loads(record.data)
+        if content.get("messageType") == "DATA_MESSAGE":
+            for log_event in content["logEvents"]:
+                yield record._replace(data=log_event["message"].encode() + b"\n")
+
+    def _sub_records(
+        self, records: Iterable[Record], result: Processed, now: float
+    ) -> Iterator[Record]:
+        kind = self._processors.sub_record_type
+        if kind is None:
+            yield from records
+            return
+        for record in records:
+            try:
+                parts = partitioning.sub_records(
+                    kind, self._processors.sub_record_delimiter, record.data
+                )
+            except partitioning.RecordNotPartitioned as refused:
+                self._fail(result, record, refused.error_code, str(refused), now)
+                continue
+            yield from (record._replace(data=part) for part in parts)
+
+    def _transformed(
+        self, records: list[Record], result: Processed, now: float
+    ) -> Iterator[tuple[Record, Mapping[str, str]]]:
+        processor = self._processors.transform
+        if processor is None:
+            yield from ((record, {}) for record in records)
+            return
+        size = int(processor.buffer_size_in_mbs * MIB)
+        for batch in transform.batches(records, size):
+            yield from self._transform_batch(batch, result, now)
+
+    def _transform_batch(
+        self, batch: Sequence[Record], result: Processed, now: float
+    ) -> Iterator[tuple[Record, Mapping[str, str]]]:
+        assert self._processors.transform is not None
+        lambda_arn = self._processors.transform.lambda_arn
+        answer, attempts = self._answer(batch, result)
+        for failed in answer.failed:
+            line = error_record.processing_failed(
+                failed.record,
+                error_code=failed.error_code,
+                message=failed.message,
+                attempts=attempts,
+                ended_at=now,
+                lambda_arn=lambda_arn,
+            )
+            result.fail(failed.record, line)
+        result.dropped += answer.dropped
+        yield from ((t.record, t.partition_keys) for t in answer.transformed)
+
+    def _answer(self, batch: Sequence[Record], result: Processed) -> tuple[transform.Answer, int]:
+        """The batch's answer and the number of attempts; all failed when every attempt did."""
+        assert self._processors.transform is not None
+        processor = self._processors.transform
+        event = transform.event(
+            batch,
+            invocation_id=str(uuid.uuid4()),
+            delivery_stream_arn=self._stream.arn,
+            region=self._stream.region,
+            source_stream_arn=self._source_stream_arn,
+        )
+        attempts, failure = 0, transform.InvocationFailed("Lambda.NotInvoked", "")
+        while attempts <= processor.number_of_retries:
+            attempts += 1
+            started = time.perf_counter()
+            try:
+                answer = transform.read_answer(batch, self._invoke(processor.lambda_arn, event))
+            except transform.InvocationFailed as error:
+                failure = error
+                result.metrics["ExecuteProcessing_Success"] = 0
+                continue
+            result.metrics["ExecuteProcessing_Success"] = 1
+            millis = (time.perf_counter() - started) * 1000
+            result.metrics["ExecuteProcessing_Duration"] = millis
+            return answer, attempts
+        result.errors.append(DeliveryError(failure.error_code, str(failure)))
+        failed = [transform.Failed(r, failure.error_code, str(failure)) for r in batch]
+        return transform.Answer([], failed, 0), attempts
+
+    def _buffer(self, record: Record, keys: Mapping[str, str], active: Collection[str]) -> str:
+        if not self._configuration.is_partitioned:
+            return DESTINATION
+        query = self._processors.metadata_extraction_query
+        found = {PARTITION_KEY_FROM_LAMBDA: keys}
+        if query is not None:
+            found[PARTITION_KEY_FROM_QUERY] = partitioning.keys_from_query(query, record.data)
+        partition = partitioning.partition_of(self._configuration.content["Prefix"], found)
+        buffer = f"{DESTINATION}:{partition}"
+        if buffer not in active and len(active) >= partitioning.MAX_ACTIVE_PARTITIONS:
+            raise partitioning.RecordNotPartitioned(
+                "DynamicPartitioning.ActivePartitionLimitExceeded",
+                f"The delivery stream has {partitioning.MAX_ACTIVE_PARTITIONS} active partitions "
+                "already.",
+            )
+        return buffer
+
+    def _delimited(self, record: Record) -> Record:
+        delimiter = self._processors.append_delimiter
+        if delimiter is None:
+            return record
+        return record._replace(data=record.data + delimiter.encode())

@@ -1,0 +1,138 @@
+"""Firehose for LocalStack: AWS's wire format outside, the core inside."""
+
+from __future__ import annotations
+
+import uuid
+from binascii import Error as NotBase64
+from binascii import a2b_base64
+from collections.abc import Callable
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+import orjson
+from localstack.aws.api import CommonServiceException, RequestContext
+from localstack.aws.connect import connect_to
+from localstack.aws.skeleton import Skeleton
+from localstack.aws.spec import load_service
+from localstack.runtime import hooks
+from localstack.services.plugins import Service, aws_provider
+
+from services.firehose.delivery_streams import (
+    MAX_BATCH_RECORDS,
+    MAX_RECORD_BYTES,
+    DeliveryStreams,
+)
+from services.firehose.errors import FirehoseError
+from services.firehose.firehose import make_firehose
+from services.localstack.data_calls import DataAnswer, DataRequest, data_calls
+from services.localstack.running import Running, running
+
+JSON_TYPE = "application/x-amz-json-1.1"
+
+
+@lru_cache(maxsize=64)
+def client_of(service: str, region: str, account_id: str) -> Any:
+    """A client that stays inside the process."""
+    clients = connect_to(aws_access_key_id=account_id, region_name=region)
+    return getattr(clients, {"lambda": "lambda_"}.get(service, service))
+
+
+def _make(running: Running) -> DeliveryStreams:
+    return make_firehose(running, client_of)
+
+
+def firehose_core() -> DeliveryStreams:
+    """The delivery streams of this engine."""
+    return running().core("firehose", _make)
+
+
+@aws_provider(api="firehose", name="riacho")
+def firehose() -> Service:
+    model = load_service("firehose")
+    dispatch = {name: _operation(name) for name in model.operation_names}
+    service = Service(name="firehose", skeleton=Skeleton(model, dispatch))
+    service._provider = None
+    return service
+
+
+@hooks.on_infra_ready()
+def go_on_delivering() -> None:
+    """What waited when a former engine ended is delivered without anybody calling."""
+    firehose_core()
+
+
+@hooks.on_infra_shutdown()
+def stop_delivering() -> None:
+    firehose_core().stop()
+
+
+def _operation(name: str) -> Callable[[RequestContext, dict[str, Any]], dict[str, Any]]:
+    def call(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return firehose_core().call(
+                name,
+                _with_seconds(request or {}),
+                region=context.region,
+                account_id=context.account_id,
+            )
+        except FirehoseError as wrong:
+            raise CommonServiceException(
+                wrong.code, wrong.message, status_code=wrong.status, sender_fault=wrong.status < 500
+            ) from None
+
+    return call
+
+
+def _with_seconds(value: Any) -> Any:
+    """Times as seconds since 1970: LocalStack parses them into datetime."""
+    if isinstance(value, datetime):
+        return value.timestamp()
+    if isinstance(value, dict):
+        return {key: _with_seconds(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_with_seconds(item) for item in value]
+    return value
+
+
+def put_record_batch(request: DataRequest) -> DataAnswer | None:
+    """PutRecordBatch without LocalStack's chain; None leaves a refusal to it."""
+    try:
+        wanted = orjson.loads(request.body)
+        contents = [a2b_base64(r["Data"], strict_mode=True) for r in wanted["Records"]]
+        name = wanted["DeliveryStreamName"]
+    except (orjson.JSONDecodeError, NotBase64, KeyError, TypeError, ValueError):
+        return None
+    if not 1 <= len(contents) <= MAX_BATCH_RECORDS or max(map(len, contents)) > MAX_RECORD_BYTES:
+        return None
+    core = firehose_core()
+    checked = {"DeliveryStreamName": name, "Records": [{"Data": each} for each in contents]}
+    return _answer(lambda: core.put_record_batch(checked, request.region, request.account_id))
+
+
+def put_record(request: DataRequest) -> DataAnswer | None:
+    """PutRecord, likewise."""
+    try:
+        wanted = orjson.loads(request.body)
+        content = a2b_base64(wanted["Record"]["Data"], strict_mode=True)
+        name = wanted["DeliveryStreamName"]
+    except (orjson.JSONDecodeError, NotBase64, KeyError, TypeError, ValueError):
+        return None
+    if len(content) > MAX_RECORD_BYTES:
+        return None
+    core = firehose_core()
+    checked = {"DeliveryStreamName": name, "Record": {"Data": content}}
+    return _answer(lambda: core.put_record(checked, request.region, request.account_id))
+
+
+def _answer(call: Callable[[], dict[str, Any]]) -> DataAnswer:
+    try:
+        status, content = 200, call()
+    except FirehoseError as wrong:
+        status, content = wrong.status, {"__type": wrong.code, "message": wrong.message}
+    headers = {"content-type": JSON_TYPE, "x-amzn-requestid": str(uuid.uuid4())}
+    return DataAnswer(status, headers, orjson.dumps(content))
+
+
+data_calls["Firehose_20150804.PutRecordBatch"] = put_record_batch
+data_calls["Firehose_20150804.PutRecord"] = put_record
