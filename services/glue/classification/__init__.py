@@ -1,0 +1,1 @@
+"""What is in a file: format, columns, types, in the order in which a crawler asks."""

@@ -1,0 +1,1 @@
+"""Crawlers: from objects in S3 to tables, partitions and changes in the catalog."""
