@@ -24,6 +24,9 @@ NEEDED_BYTES = 2_000_000_000
 
 NO_PYTHON, NO_SPACE, STEP_FAILED, INTERRUPTED = 3, 4, 5, 130
 
+#: The system's certificates, as pip does: a company's proxy signs with its own.
+os.environ.setdefault("UV_SYSTEM_CERTS", "1")
+
 
 class InstallationFailed(Exception):
     """One sentence for the user, and the exit code."""

@@ -6,7 +6,9 @@ Runs in the engine's environment: `.engine/venv/bin/python -m scripts.jars fetch
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
+import ssl
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -17,6 +19,13 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 LOCKS = ROOT / "requirements" / "jars"
 JARS = ROOT / ".engine" / "jars"
+
+#: Where systems keep the certificates they trust.
+CERTIFICATES = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/cert.pem",
+)
 
 #: What each lock is resolved from.
 ROOTS = {"dynamodb": "com.amazonaws:DynamoDBLocal:2.6.1"}
@@ -112,7 +121,16 @@ def lock(name: str) -> None:
     (LOCKS / f"{name}.txt").write_text(head + "".join(f"{line}\n" for line in lines))
 
 
+def trust_system_certificates() -> None:
+    """As pip and uv do here: a company's proxy signs with a certificate of its own."""
+    paths = (ssl.get_default_verify_paths().cafile, *CERTIFICATES)
+    found = next((path for path in paths if path and Path(path).exists()), None)
+    if found:
+        os.environ.setdefault("REQUESTS_CA_BUNDLE", found)
+
+
 def main() -> None:
+    trust_system_certificates()
     action, *names = sys.argv[1:]
     if action == "names":
         print(*ROOTS)
