@@ -1,11 +1,52 @@
-"""The `riacho` command: one group, one file per family of commands."""
+"""The `riacho` command: one table of commands, one file per family of them."""
 
 from __future__ import annotations
 
+import importlib
+from typing import Any
+
 import click
 
+from scripts.command_line.failures import as_sentence
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+#: Where each command lives. Imported only when called, so that `riacho status` stays quick.
+COMMANDS = {
+    "up": "scripts.command_line.engine:up",
+    "down": "scripts.command_line.engine:down",
+    "status": "scripts.command_line.engine:status",
+    "env": "scripts.command_line.engine:env",
+    "clock": "scripts.command_line.clock:clock",
+    "query": "scripts.command_line.query:query",
+    "doctor": "scripts.command_line.doctor:doctor",
+    "settings": "scripts.command_line.settings:settings",
+}
+
+
+class CommandTable(click.Group):
+    """The commands of `COMMANDS`; a mistake of the user's ends in one sentence."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, name = COMMANDS[cmd_name].split(":")
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (Exception, KeyboardInterrupt) as error:
+            sentence = as_sentence(error)
+            if sentence is None:
+                raise
+            raise sentence from None
+
+
+@click.command(cls=CommandTable, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="riacho")
 def main() -> None:
     """Riacho: an AWS streaming data platform on one laptop."""
 

@@ -12,8 +12,7 @@ MAX_HASH_KEY = (1 << 128) - 1
 
 def hash_key(partition_key: str) -> int:
     """MD5 of the key's UTF-8 bytes, read as an unsigned big-endian number."""
-    digest = md5(partition_key.encode("utf-8", "surrogatepass"), usedforsecurity=False).digest()
-    return int.from_bytes(digest, "big")
+    return int.from_bytes(md5(partition_key.encode(), usedforsecurity=False).digest(), "big")
 
 
 def explicit_hash_key(text: str) -> int:

@@ -17,6 +17,7 @@ from services.kinesis.stream import Stream
 from services.kinesis.validation import check_request
 
 if TYPE_CHECKING:
+    from services.kinesis.subscription import Subscription, SubscriptionKey
     from services.localstack.running import Running
 
 
@@ -43,6 +44,7 @@ class Kinesis:
         self.sync = sync
         self.lock = threading.RLock()
         self.streams: dict[StreamKey, LiveStream] = {}
+        self.subscriptions: dict[SubscriptionKey, Subscription] = {}
         self.account_settings: dict[str, dict[str, Any]] = {}
         for fields in storage.load():
             state = streams.from_json(fields)

@@ -146,7 +146,7 @@ class LiveStream:
         groups: defaultdict[int, list[PutEntry]] = defaultdict(list)
         with self._changed:
             for place, entry in enumerate(entries):
-                key = (entry.get("PartitionKey") or "").encode("utf-8", "surrogatepass")
+                key = (entry.get("PartitionKey") or "").encode()
                 data = entry["Data"]
                 put_entry = PutEntry(place, key, data, len(key) + len(data))
                 groups[self.shard_for(entry).index].append(put_entry)

@@ -9,6 +9,7 @@ from services.kinesis.arn import Caller, StreamKey
 from services.kinesis.errors import (
     KinesisError,
     invalid_argument,
+    serialization_error,
     shard_does_not_exist,
     stream_not_found,
     throughput_exceeded,
@@ -38,7 +39,11 @@ def put_records(kinesis: Kinesis, caller: Caller, request: Request) -> Answer:
     if not _looks_usual(request):
         check_request(request, REQUEST_SHAPES["PutRecords"])
     entries = request["Records"]
-    live = _writable(kinesis, caller, request)
+    try:
+        live = _writable(kinesis, caller, request)
+    except KinesisError:
+        check_request(request, REQUEST_SHAPES["PutRecords"])
+        raise
     total = 0
     limit = live.state.max_record_size_in_kib * 1024
     for i, entry in enumerate(entries, start=1):
@@ -108,8 +113,14 @@ def _entry_size(live: LiveStream, entry: dict[str, Any], path: str) -> int:
         key = ""
     if (explicit := entry.get("ExplicitHashKey")) is not None:
         explicit_hash_key(explicit)
-    length = len(key) if key.isascii() else len(key.encode("utf-8", "surrogatepass"))
-    return len(entry["Data"]) + length
+    return len(entry["Data"]) + (len(key) if key.isascii() else _utf8_length(key))
+
+
+def _utf8_length(text: str) -> int:
+    try:
+        return len(text.encode())
+    except UnicodeEncodeError:
+        raise serialization_error("") from None
 
 
 def _too_large(path: str, limit: int) -> KinesisError:
@@ -306,7 +317,7 @@ def describe_records(shard: Shard, stored: list[StoredRecord]) -> list[dict[str,
             "SequenceNumber": str(shard.sequence_number(ordinal, arrival)),
             "ApproximateArrivalTimestamp": arrival / 1000,
             "Data": data,
-            "PartitionKey": partition_key.decode("utf-8", "surrogatepass"),
+            "PartitionKey": partition_key.decode(),
         }
         if flags & frame.ENCRYPTED:
             record["EncryptionType"] = "KMS"

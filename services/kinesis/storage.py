@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 from collections.abc import Iterator
@@ -56,31 +55,13 @@ class MemoryStorage:
         self._folders.pop((stream_id, shard_index), None)
 
 
-class StorageRefused(RuntimeError):
-    """The folder cannot be used; the message says why and what to do."""
-
-
 class DiskStorage:
     """`<stream id>/stream.json` and `<stream id>/<shard id>/*.log` below one folder."""
 
     def __init__(self, path: Path) -> None:
-        """Raises StorageRefused when another engine uses the folder."""
         self._path = path
         self._open_files = OpenFiles()
         path.mkdir(parents=True, exist_ok=True)
-        self._lock = os.open(path / "in-use", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(self._lock)
-            raise StorageRefused(
-                f"Another engine keeps its streams in {path}: stop it, or name another folder."
-            ) from None
-
-    def close(self) -> None:
-        """Let another engine have the folder."""
-        self._open_files.forget_below(self._path)
-        os.close(self._lock)
 
     def load(self) -> Iterator[dict[str, Any]]:
         for file in sorted(self._path.glob("*/stream.json")):

@@ -74,7 +74,14 @@ def _check_type(value: Any, shape: Shape) -> None:
 def _has_type(value: object, kind: str) -> bool:
     if isinstance(value, bool):
         return kind == "Boolean"
+    if isinstance(value, str) and not value.isascii() and not _is_unicode(value):
+        return False
     return isinstance(value, _TYPES[kind][0])
+
+
+def _is_unicode(text: str) -> bool:
+    # JSON may spell half of a surrogate pair, which no UTF-8 has.
+    return not any(0xD800 <= ord(letter) <= 0xDFFF for letter in text)
 
 
 def _wrong_type(value: Any, sentence: str) -> KinesisError:

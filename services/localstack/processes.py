@@ -78,3 +78,25 @@ def send_signal(pid: int, number: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def resident_bytes(pids: list[int]) -> dict[int, tuple[str, int]]:
+    """(name, resident memory) of each process that is there."""
+    if not PROC.joinpath("self", "statm").exists():
+        return _resident_from_ps(pids)
+    page = os.sysconf("SC_PAGE_SIZE")
+    found = {}
+    for pid in pids:
+        try:
+            name = PROC.joinpath(str(pid), "comm").read_text().strip()
+            found[pid] = name, int(PROC.joinpath(str(pid), "statm").read_text().split()[1]) * page
+        except OSError:
+            continue  # it ended while we looked
+    return found
+
+
+def _resident_from_ps(pids: list[int]) -> dict[int, tuple[str, int]]:
+    command = ["ps", "-o", "pid=,rss=,comm=", "-p", ",".join(map(str, pids))]
+    listed = subprocess.run(command, capture_output=True, text=True)
+    rows = [line.split(None, 2) for line in listed.stdout.splitlines()]
+    return {int(pid): (Path(name).name, int(rss) * 1024) for pid, rss, name in rows}

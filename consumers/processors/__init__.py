@@ -1,0 +1,1 @@
+"""Processors that come with the project: each stores a stream's rows somewhere."""

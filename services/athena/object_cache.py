@@ -1,0 +1,137 @@
+"""Objects as local files for DuckDB: fetched in parallel, kept by ETag, dropped oldest first.
+
+A file's path says everything a scan needs: bucket, key and partition values, so DuckDB prunes by
+partition and `$path` is read back from the path (`uri_of_path` is its inverse in SQL).
+"""
+
+from __future__ import annotations
+
+import bz2
+import os
+import threading
+import urllib.parse
+import zlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from services.athena.object_store import ObjectStore, StoredObject
+
+#: DuckDB reads these itself; the rest is decompressed when fetched.
+_READ_BY_DUCKDB = (".gz", ".zst")
+PARALLEL_READS = 16
+_KEY_SAFE = "/-_.~ "
+
+
+class ObjectCache:
+    """`folder` may be deleted while nothing runs; it only saves work."""
+
+    def __init__(self, folder: Path, store: ObjectStore, max_bytes: int = 20 << 30) -> None:
+        self.folder, self._store, self._max_bytes = folder, store, max_bytes
+        folder.mkdir(parents=True, exist_ok=True)
+        self._pool: ThreadPoolExecutor | None = None
+        self._lock = threading.Lock()
+        self._written_bytes = 0
+
+    def path_of(self, found: StoredObject, partition: Sequence[tuple[str, str]]) -> Path:
+        """Where the object's file is, or will be."""
+        values = [f"{name}={urllib.parse.quote(value, safe='')}" for name, value in partition]
+        name = found.key.rsplit("/", 1)[-1]
+        for suffix in (".snappy", ".bz2", ".deflate", ".lz4"):
+            if name.endswith(suffix) and not name.endswith((".snappy.parquet", ".snappy.orc")):
+                name = name.removesuffix(suffix)
+        key = urllib.parse.quote(found.key, safe="-_.~")
+        pieces = [key[i : i + 200] for i in range(0, len(key), 200)]
+        last = urllib.parse.quote(name, safe="-_.~")[-120:]
+        return self.folder.joinpath(
+            urllib.parse.quote(found.bucket, safe="-_."),
+            "k",
+            *pieces,
+            "e",
+            found.etag or "-",
+            *values,
+            last,
+        )
+
+    def fetch(self, wanted: Sequence[tuple[StoredObject, Sequence[tuple[str, str]]]]) -> list[str]:
+        """Local paths in the order asked for; reads what is missing, many at once."""
+        paths = [self.path_of(found, partition) for found, partition in wanted]
+        missing = [
+            (found, path)
+            for (found, _), path in zip(wanted, paths, strict=True)
+            if not path.exists()
+        ]
+        if len(missing) > 1:
+            list(self._threads().map(self._bring, missing))
+        elif missing:
+            self._bring(missing[0])
+        return [str(path) for path in paths]
+
+    def _threads(self) -> ThreadPoolExecutor:
+        with self._lock:
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(PARALLEL_READS, "athena-read")
+            return self._pool
+
+    def _bring(self, item: tuple[StoredObject, Path]) -> None:
+        found, path = item
+        body = self._store.read(found.bucket, found.key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f".{threading.get_ident()}.part")
+        part.write_bytes(decompressed(found.key, body))
+        os.replace(part, path)
+        with self._lock:
+            self._written_bytes += len(body)
+            full = self._written_bytes > self._max_bytes
+        if full:
+            self._drop_oldest()
+
+    def _drop_oldest(self) -> None:
+        """Halve the cache. A scan that loses a file under its feet fails and may be repeated."""
+        with self._lock:
+            self._written_bytes = 0
+        files = [(p.stat().st_atime, p) for p in self.folder.rglob("*") if p.is_file()]
+        for _, path in sorted(files)[: len(files) // 2]:
+            path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        if self._pool:
+            self._pool.shutdown()
+
+
+def decompressed(key: str, body: bytes) -> bytes:
+    """The body as DuckDB can read it: bzip2, snappy (Hadoop's framing), deflate and LZ4 opened."""
+    if key.endswith(".bz2"):
+        return bz2.decompress(body)
+    if key.endswith(".deflate"):
+        return zlib.decompress(body)
+    if key.endswith((".snappy", ".lz4")):
+        return _hadoop_blocks(body, "snappy" if key.endswith(".snappy") else "lz4_raw")
+    return body
+
+
+def _hadoop_blocks(body: bytes, codec: str) -> bytes:
+    """Hadoop writes blocks: length of the plain text, then chunks each with its own length."""
+    import pyarrow
+
+    opened, position, out = pyarrow.Codec(codec), 0, []
+    while position + 8 <= len(body):
+        plain_length = int.from_bytes(body[position : position + 4], "big")
+        position, have = position + 4, 0
+        while have < plain_length:
+            size = int.from_bytes(body[position : position + 4], "big")
+            chunk = body[position + 4 : position + 4 + size]
+            left = plain_length - have
+            plain = bytes(opened.decompress(chunk, decompressed_size=min(left, 262144)))
+            position, have = position + 4 + size, have + len(plain)
+            out.append(plain)
+    return b"".join(out)
+
+
+def uri_of_path(folder: Path) -> str:
+    """SQL that turns DuckDB's `filename` of a cached file back into `s3://bucket/key`."""
+    skip = len(str(folder)) + 2
+    bucket = f"split_part(substr(filename, {skip}), '/k/', 1)"
+    rest = f"substr(substr(filename, {skip}), strpos(substr(filename, {skip}), '/k/') + 3)"
+    key = f"replace(split_part({rest}, '/e/', 1), '/', '')"
+    return f"'s3://' || {bucket} || '/' || url_decode({key})"

@@ -1,0 +1,148 @@
+"""SubscribeToShard: pushes a shard's records to a registered consumer, for five minutes at most."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from services.kinesis.arn import Caller
+from services.kinesis.errors import KinesisError, resource_in_use
+from services.kinesis.limits import READ_BYTES_PER_SECOND
+from services.kinesis.live_stream import LiveStream
+from services.kinesis.operation import Request
+from services.kinesis.operations_on_consumers import find_consumer
+from services.kinesis.operations_on_records import (
+    describe_records,
+    find_shard,
+    refuse_dry_run,
+    starting_ordinal,
+)
+from services.kinesis.shard import Shard, describe_child
+from services.kinesis.stream import ACTIVE
+
+if TYPE_CHECKING:
+    from services.kinesis.kinesis import Kinesis
+
+#: A subscription ends after this time on the engine's clock.
+LIFETIME_SECONDS = 300.0
+#: An event without records tells that the subscription is alive.
+HEARTBEAT_SECONDS = 5.0
+#: A second subscription within this time of the first is refused; a later one takes over.
+_TAKEOVER_SECONDS = 5.0
+_EVENT_RECORDS = 2_000
+
+
+class SubscriptionKey(NamedTuple):
+    """What can be subscribed once."""
+
+    consumer_arn: str
+    shard_index: int
+
+
+class Subscription:
+    """One consumer reading one shard. `events` is for a thread of its own; `stop` ends it."""
+
+    def __init__(self, kinesis: Kinesis, live: LiveStream, shard: Shard, ordinal: int) -> None:
+        self._kinesis = kinesis
+        self._live = live
+        self._shard = shard
+        self._ordinal = ordinal
+        self._stopped = threading.Event()
+        self.started_at = kinesis.clock.now()
+
+    def stop(self) -> None:
+        """May be called from any thread, more than once."""
+        self._stopped.set()
+        self._live.wake()
+
+    @property
+    def is_over(self) -> bool:
+        age = self._kinesis.clock.now() - self.started_at
+        return self._stopped.is_set() or age >= LIFETIME_SECONDS
+
+    def run(self, push: Callable[[dict[str, Any]], None]) -> None:
+        """Push AWS's SubscribeToShardEvents, the first at once, until the shard or time ends."""
+        while not self.is_over:
+            event, has_ended = self._next_event()
+            push(event)
+            if has_ended:
+                return
+            if self._kinesis.shard_limits:
+                size = sum(len(r["Data"]) + len(r["PartitionKey"]) for r in event["Records"])
+                self._stopped.wait(size / READ_BYTES_PER_SECOND)
+            self._wait_for_news()
+
+    def _wait_for_news(self) -> None:
+        """Until there are records, the shard was closed, or it is time for a heartbeat."""
+        deadline = time.monotonic() + HEARTBEAT_SECONDS
+        seen = self._live.version
+        while not (self.is_over or self._has_news()):
+            if (left := deadline - time.monotonic()) <= 0:
+                return
+            # The clock may be moved meanwhile, which wakes nobody: look once a second.
+            seen = self._live.wait(seen, min(left, 1.0))
+
+    def _has_news(self) -> bool:
+        log = self._live.logs.get(self._shard.index)
+        return log is None or log.next_ordinal > self._ordinal or not self._shard.is_open
+
+    def _next_event(self) -> tuple[dict[str, Any], bool]:
+        now = self._kinesis.clock.now()
+        stored = self._live.read(self._shard, self._ordinal, now, _EVENT_RECORDS)
+        if stored:
+            self._ordinal = stored[-1].ordinal + 1
+        event: dict[str, Any] = {
+            "Records": describe_records(self._shard, stored),
+            "MillisBehindLatest": self._live.millis_behind(self._shard, self._ordinal, now),
+        }
+        if self._live.has_ended(self._shard, self._ordinal):
+            children = self._live.state.children(self._shard)
+            event["ChildShards"] = [describe_child(child) for child in children]
+            return event, True
+        before = self._shard.sequence_number(max(self._ordinal - 1, 0), int(now * 1000))
+        last = event["Records"][-1]["SequenceNumber"] if stored else str(before)
+        event["ContinuationSequenceNumber"] = last
+        return event, False
+
+
+def subscribe(kinesis: Kinesis, caller: Caller, request: Request) -> Subscription:
+    """Raises what SubscribeToShard answers at once; `request` was checked already."""
+    live, consumer = find_consumer(kinesis, caller, request)
+    now, position = kinesis.clock.now(), request["StartingPosition"]
+    with live.lock:
+        shard = find_shard(live, request["ShardId"], now)
+        ordinal = starting_ordinal(
+            live,
+            shard,
+            now,
+            kind=position["Type"],
+            number=position.get("SequenceNumber"),
+            timestamp=position.get("Timestamp"),
+        )
+        if consumer.status(now) != ACTIVE:
+            raise resource_in_use(
+                f"Consumer {consumer.name} under stream {live.state.name} is not ACTIVE."
+            )
+        refuse_dry_run(request)
+        key = SubscriptionKey(live.state.consumer_arn(consumer), shard.index)
+        return _replace(kinesis, key, Subscription(kinesis, live, shard, ordinal))
+
+
+def _replace(kinesis: Kinesis, key: SubscriptionKey, new: Subscription) -> Subscription:
+    with kinesis.lock:
+        old = kinesis.subscriptions.get(key)
+        if old is not None and not old.is_over:
+            if new.started_at - old.started_at < _TAKEOVER_SECONDS:
+                raise _already_subscribed(key)
+            old.stop()
+        kinesis.subscriptions[key] = new
+        return new
+
+
+def _already_subscribed(key: SubscriptionKey) -> KinesisError:
+    return resource_in_use(
+        f"Another active subscription exists for this consumer: {key.consumer_arn} and shard: "
+        f"shardId-{key.shard_index:012d}"
+    )

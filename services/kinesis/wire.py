@@ -1,0 +1,146 @@
+"""Kinesis on the wire: requests and answers as JSON 1.1 or CBOR 1.1."""
+
+from __future__ import annotations
+
+from binascii import Error as Base64Error
+from binascii import a2b_base64, b2a_base64
+from collections.abc import Iterator
+from typing import Any, NamedTuple, Protocol
+
+import orjson
+
+from services.kinesis import cbor
+from services.kinesis.errors import KinesisError, serialization_error
+
+#: What of a request or an answer is a time; seconds since 1970 in JSON, milliseconds in CBOR.
+_TIMES = frozenset(
+    {
+        "Timestamp",
+        "StreamCreationTimestamp",
+        "ConsumerCreationTimestamp",
+        "ApproximateArrivalTimestamp",
+        "StartedAt",
+        "EndedAt",
+        "EarliestAllowedEndAt",
+    }
+)
+
+
+class Codec(Protocol):
+    """One of the two encodings. `content_type` is what an answer says it is."""
+
+    content_type: str
+
+    def request(self, operation: str, body: bytes) -> dict[str, Any]:
+        """With `Data` as bytes and times in seconds. Raises SerializationException."""
+
+    def answer(self, answer: dict[str, Any]) -> bytes: ...
+
+
+class JsonCodec:
+    """AWS's JSON 1.1: data in base64, times as seconds with a fraction."""
+
+    content_type = "application/x-amz-json-1.1"
+
+    def request(self, operation: str, body: bytes) -> dict[str, Any]:
+        try:
+            request = orjson.loads(body)
+        except ValueError:
+            raise serialization_error("") from None
+        for holder in _data_holders(operation, _object(request)):
+            holder["Data"] = _from_base64(holder["Data"])
+        return _object(request)
+
+    def answer(self, answer: dict[str, Any]) -> bytes:
+        return orjson.dumps(answer, default=_to_base64)
+
+
+class CborCodec:
+    """AWS's CBOR 1.1: data as byte strings, times as whole milliseconds."""
+
+    content_type = "application/x-amz-cbor-1.1"
+
+    def request(self, operation: str, body: bytes) -> dict[str, Any]:
+        has_records = operation in {"PutRecords", "PutRecord"}
+        try:
+            request = cbor.loads(body) if has_records else cbor.loads_without_tags(body)
+        except ValueError:
+            raise serialization_error("") from None
+        return _object(request) if has_records else _object(_scaled(request, 1 / 1000))
+
+    def answer(self, answer: dict[str, Any]) -> bytes:
+        return cbor.dumps(_scaled(answer, 1000))
+
+
+JSON, CBOR = JsonCodec(), CborCodec()
+
+
+class ErrorAnswer(NamedTuple):
+    """An error as it goes back."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+def error_answer(error: KinesisError, codec: Codec) -> ErrorAnswer:
+    content = {"__type": error.code}
+    if error.message:
+        content["message"] = error.message
+    headers = {"Content-Type": codec.content_type, "x-amzn-ErrorType": error.code}
+    return ErrorAnswer(error.status, headers, codec.answer(content))
+
+
+def codec_of(content_type: str) -> Codec:
+    """By a request's Content-Type; JSON unless it is CBOR."""
+    return CBOR if "cbor" in content_type else JSON
+
+
+def _object(request: Any) -> dict[str, Any]:
+    if not isinstance(request, dict):
+        raise serialization_error("")
+    return request
+
+
+def _data_holders(operation: str, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    if operation == "PutRecords":
+        records = request.get("Records")
+        holders = records if isinstance(records, list) else []
+    elif operation == "PutRecord":
+        holders = [request]
+    else:
+        return
+    for holder in holders:
+        if isinstance(holder, dict) and isinstance(holder.get("Data"), str):
+            yield holder
+
+
+def _from_base64(text: str) -> bytes:
+    try:
+        return a2b_base64(text, strict_mode=True)
+    except (Base64Error, ValueError) as wrong:
+        raise serialization_error(f"'{text}' can not be converted to a Blob: {wrong}") from None
+
+
+def _to_base64(value: Any) -> str:
+    if isinstance(value, bytes):
+        return b2a_base64(value, newline=False).decode()
+    raise TypeError(f"{type(value)} has no place in an answer.")
+
+
+def _scaled(value: Any, factor: float) -> Any:
+    """The same with its times multiplied; whole numbers when that makes milliseconds."""
+    if isinstance(value, list):
+        return [_scaled(item, factor) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: _scaled_time(item, factor) if name in _TIMES else _scaled(item, factor)
+        for name, item in value.items()
+    }
+
+
+def _scaled_time(value: Any, factor: float) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value
+    return round(value * factor) if factor > 1 else value * factor

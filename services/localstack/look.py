@@ -1,0 +1,75 @@
+"""How an engine is doing, seen from outside."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.request
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from services.localstack.data_folder import Identity
+from services.localstack.engine import admin
+from services.localstack.processes import descendants, resident_bytes
+
+
+@dataclass(frozen=True)
+class ProcessMemory:
+    """One process of the engine and its resident memory."""
+
+    pid: int
+    name: str
+    rss_bytes: int
+
+
+@dataclass(frozen=True)
+class Look:
+    """What `riacho status` tells."""
+
+    running: bool
+    answers: bool
+    endpoint_url: str
+    pid: int
+    running_seconds: float
+    data_dir: str
+    data_bytes: int
+    ahead_seconds: float
+    services: tuple[str, ...]
+    processes: tuple[ProcessMemory, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def look(identity: Identity, data_dir: Path) -> Look:
+    """Ask the engine and its machine; an engine that does not answer is not an error."""
+    try:
+        clock, services = admin(identity.endpoint_url, "clock", timeout=3), _services(identity)
+    except OSError:
+        clock, services = {}, ()
+    return Look(
+        running=True,
+        answers=bool(clock),
+        endpoint_url=identity.endpoint_url,
+        pid=identity.pid,
+        running_seconds=time.time() - identity.since,
+        data_dir=str(data_dir),
+        data_bytes=sum(f.lstat().st_size for f in data_dir.rglob("*") if f.is_file()),
+        ahead_seconds=clock.get("ahead_seconds", 0.0),
+        services=services,
+        processes=_memory(identity.pid),
+    )
+
+
+def _services(identity: Identity) -> tuple[str, ...]:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(f"{identity.endpoint_url}/_localstack/health", timeout=5) as answer:
+        states = json.loads(answer.read())["services"]
+    return tuple(sorted(name for name, state in states.items() if state == "running"))
+
+
+def _memory(pid: int) -> tuple[ProcessMemory, ...]:
+    pids = [pid, *(child.pid for child in descendants(pid))]
+    measured = resident_bytes(pids)
+    return tuple(ProcessMemory(p, *measured[p]) for p in pids if p in measured)

@@ -1,0 +1,204 @@
+"""KCL 2.x's assignment: the cases of Amazon's tests, and properties over random fleets."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from consumers.kcl.lease import Lease
+from consumers.kcl.lease_assignment import TakePlan, plan_take
+from consumers.kcl.lease_expiry import LeaseObserver, ObservedLease
+from consumers.kcl.lease_table_memory import MemoryLeaseTable
+from consumers.kcl.lease_taker import LeaseTaker
+from consumers.kcl.settings import SchedulerSettings
+
+SETTINGS = SchedulerSettings(failover_time_millis=10_000)
+NOW = 1_000.0
+
+
+def owned(key: str, owner: str, age: float = 0) -> ObservedLease:
+    return ObservedLease(Lease(key, key, lease_owner=owner), NOW - age)
+
+
+def free(key: str) -> ObservedLease:
+    return ObservedLease(Lease(key, key), None)
+
+
+def plan(
+    observed: list[ObservedLease], me: str = "me", config: SchedulerSettings = SETTINGS
+) -> TakePlan:
+    return plan_take(observed, me, NOW, config, random.Random(1))
+
+
+def test_one_unowned_lease_is_taken() -> None:
+    assert [lease.lease_key for lease in plan([free("1")]).take] == ["1"]
+
+
+def test_my_own_expired_lease_is_taken_again() -> None:
+    assert len(plan([owned("1", "me", age=11)]).take) == 1
+
+
+def test_a_live_lease_of_the_only_other_worker_is_left_alone() -> None:
+    assert plan([owned("1", "bar")]).take == ()
+
+
+def test_without_very_old_leases_only_the_fair_share_is_taken() -> None:
+    observed = [owned("1", "a", 15), owned("2", "a", 15), owned("3", "a", 15), owned("4", "bar")]
+    taken = plan(observed)
+    assert len(taken.take) == 2
+    assert not taken.is_stealing
+
+
+def test_never_owned_leases_are_very_old_and_taken_all_at_once() -> None:
+    taken = plan([free("1"), free("2"), free("3"), owned("4", "bar")])
+    assert len(taken.take) == 3
+    assert taken.very_old_leases == 3
+
+
+def test_very_old_means_more_than_three_failover_times() -> None:
+    exactly = [owned(key, "gone", age=30) for key in "123"]
+    assert len(plan([*exactly, owned("4", "bar")]).take) == 2
+    older = [owned(key, "gone", age=30.001) for key in "123"]
+    assert len(plan([*older, owned("4", "bar")]).take) == 3
+
+
+def test_without_priority_assignment_very_old_leases_are_shared_too() -> None:
+    config = replace(SETTINGS, enable_priority_lease_assignment=False)
+    taken = plan([free("1"), free("2"), free("3"), owned("4", "bar")], config=config)
+    assert len(taken.take) == 2
+
+
+def test_two_two_and_one_is_balanced() -> None:
+    observed = [owned("1", "a"), owned("2", "a"), owned("3", "b"), owned("4", "b")]
+    assert plan([*observed, owned("5", "me")]).take == ()
+
+
+def test_the_most_loaded_worker_is_stolen_from_one_lease_at_a_time() -> None:
+    observed = [owned("1", "bar"), *(owned(f"b{n}", "baz") for n in range(5))]
+    taken = plan(observed)
+    assert taken.is_stealing
+    assert [lease.lease_owner for lease in taken.take] == ["baz"]
+
+
+def test_an_expired_lease_is_taken_instead_of_stealing() -> None:
+    observed = [
+        owned("1", "bar", age=11),
+        owned("2", "bar"),
+        *(owned(f"b{n}", "baz") for n in range(4)),
+    ]
+    taken = plan(observed)
+    assert not taken.is_stealing
+    assert [lease.lease_key for lease in taken.take] == ["1"]
+
+
+def test_more_may_be_stolen_at_one_time_when_settings_allow() -> None:
+    config = replace(SETTINGS, max_leases_to_steal_at_one_time=10)
+    taken = plan([owned(f"b{n}", "baz") for n in range(8)], config=config)
+    assert len(taken.take) == 4
+
+
+def test_leases_beyond_the_maximum_are_spillover() -> None:
+    config = replace(SETTINGS, max_leases_for_worker=2)
+    taken = plan([free(str(n)) for n in range(5)], config=config)
+    assert len(taken.take) == 2
+    assert taken.lease_spillover == 3
+
+
+def test_idle_workers_are_invisible_and_everybody_gets_at_least_one() -> None:
+    taken = plan([owned("1", "a"), owned("2", "b")])
+    assert taken.num_workers == 3
+    assert taken.needed_leases == 1
+    assert taken.take == ()
+
+
+def test_an_owned_lease_seen_for_the_first_time_counts_as_renewed_now() -> None:
+    observer = LeaseObserver()
+    lease = Lease("1", "1", lease_owner="bar", lease_counter=7)
+    assert observer.observe([lease], NOW)[0].renewed_at == NOW
+    assert observer.observe([lease], NOW + 5)[0].is_older_than(4, NOW + 5)
+
+
+def test_a_lease_whose_counter_moves_never_expires() -> None:
+    observer = LeaseObserver()
+    for tick in range(5):
+        lease = Lease("1", "1", lease_owner="bar", lease_counter=tick)
+        (seen,) = observer.observe([lease], NOW + 60 * tick)
+        assert not seen.is_older_than(10, NOW + 60 * tick)
+
+
+def test_an_age_of_years_of_either_sign_counts_as_expired() -> None:
+    lease = ObservedLease(Lease("1", "1", lease_owner="bar"), NOW + 366 * 24 * 3600)
+    assert lease.is_older_than(10, NOW)
+
+
+@pytest.mark.parametrize("field", ["failover_time_millis", "max_records"])
+def test_a_setting_out_of_range_is_named_with_its_value(field: str) -> None:
+    with pytest.raises(ValueError, match=f"{field} is 0"):
+        SchedulerSettings(**{field: 0})  # type: ignore[arg-type]
+
+
+class Fleet:
+    """Workers over one table, on a clock that the test moves."""
+
+    def __init__(self, leases: int, chance: random.Random, config: SchedulerSettings) -> None:
+        self.now, self._config, self._chance = 0.0, config, chance
+        self.table = MemoryLeaseTable()
+        for number in range(leases):
+            self.table.create_lease(Lease(str(number), str(number)))
+        self.workers: dict[str, LeaseTaker] = {}
+        self.takes = 0
+
+    def join(self, name: str) -> None:
+        self.workers[name] = LeaseTaker(
+            self.table, name, self._config, lambda: self.now, self._chance
+        )
+
+    def kill(self, name: str) -> None:
+        del self.workers[name]
+
+    def turn(self) -> None:
+        """A third of the fail-over time: the living renew, then look at the table in any order."""
+        self.now += self._config.renewer_interval_seconds
+        for lease in self.table.list_leases():
+            if lease.lease_owner in self.workers:
+                self.table.renew_lease(lease)
+        for name in self._chance.sample(sorted(self.workers), len(self.workers)):
+            self.takes += len(self.workers[name].take())
+
+    def counts(self) -> Counter[str]:
+        counts = Counter(dict.fromkeys(self.workers, 0))
+        counts.update(lease.lease_owner or "nobody" for lease in self.table.list_leases())
+        return counts
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    leases=st.integers(1, 24),
+    changes=st.lists(st.integers(0, 5), min_size=1, max_size=8),
+    seed=st.integers(0, 2**32),
+)
+def test_any_fleet_comes_to_a_balance_and_then_rests(
+    leases: int, changes: list[int], seed: int
+) -> None:
+    """`changes` toggles workers: who is there dies, who is not joins."""
+    fleet = Fleet(leases, random.Random(seed), SETTINGS)
+    for change in changes:
+        name = f"worker-{change}"
+        fleet.kill(name) if name in fleet.workers else fleet.join(name)
+        fleet.turn()
+    if not fleet.workers:
+        fleet.join("worker-0")
+    for _ in range(12 + 3 * leases):
+        fleet.turn()
+    counts = fleet.counts()
+    assert counts.keys() == fleet.workers.keys(), "a lease of the dead, or of nobody, is left"
+    assert max(counts.values()) - min(counts.values()) <= 1
+    moved = fleet.takes
+    for _ in range(10):
+        fleet.turn()
+    assert fleet.takes == moved, "leases go on moving in a balanced fleet"
