@@ -130,6 +130,7 @@ LOCAL = SchedulerSettings(
     lease_cleanup_interval_millis=10_000,
     parent_shard_poll_interval_millis=250,
     shard_consumer_dispatch_poll_interval_millis=100,
+    max_records=1_000,
     idle_time_between_reads_in_millis=25,
     min_time_between_reads_in_millis=0,
     list_shards_backoff_time_millis=200,
