@@ -1,0 +1,1 @@
+"""AWS Lambda without containers: functions as child processes, and event source mappings."""

@@ -1,0 +1,106 @@
+"""LocalStack's Lambda provider with our checks, and our parts where its own are replaced."""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import IO, Any
+
+from localstack.aws.api import CommonServiceException, RequestContext
+from localstack.aws.api.lambda_ import InvocationResponse, InvocationType
+from localstack.services.lambda_.invocation import version_manager
+from localstack.services.lambda_.invocation.execution_environment import (
+    ExecutionEnvironment,
+)
+from localstack.services.lambda_.invocation.lambda_models import Invocation, InvocationResult
+from localstack.services.lambda_.invocation.version_manager import LambdaVersionManager
+from localstack.services.lambda_.provider import LambdaProvider
+from localstack.utils.strings import to_str
+
+from services.awslambda.limits import refuse_payload
+from services.awslambda.provider.function_metrics import MetricWriter
+
+
+class FunctionsProvider(LambdaProvider):
+    """Everything of the API that is not here is LocalStack's."""
+
+    def __init__(self) -> None:
+        replace_parts()
+        super().__init__()
+
+    def invoke(
+        self,
+        context: RequestContext,
+        function_name: str,
+        invocation_type: str | None = None,
+        payload: IO[bytes] | None = None,
+        **kwargs: Any,
+    ) -> InvocationResponse:
+        content = payload.read() if payload else b""
+        refusal = refuse_payload(content, is_event=invocation_type == InvocationType.Event)
+        if refusal is not None:
+            raise CommonServiceException(
+                refusal.code, refusal.message, refusal.status, sender_fault=True
+            )
+        response: InvocationResponse = super().invoke(
+            context,
+            function_name,
+            invocation_type=invocation_type,
+            payload=io.BytesIO(content) if content else None,
+            **kwargs,
+        )
+        return response
+
+
+def replace_parts() -> None:
+    """Put our parts where LocalStack looks its own up. May be called again."""
+    metrics = MetricWriter()
+
+    def count_invocation(function_name: str, account_id: str, region_name: str) -> None:
+        metrics.count(account_id, region_name, function_name, "Invocations")
+
+    def count_error(function_name: str, account_id: str, region_name: str) -> None:
+        metrics.count(account_id, region_name, function_name, "Invocations", "Errors")
+
+    version_manager.record_cw_metric_invocation = count_invocation
+    version_manager.record_cw_metric_error = count_error
+    # A thread of its own for one counter would cost more than the invocation.
+    version_manager.start_thread = lambda call, **_: call()
+    version_manager.LogHandler = _NoLogHandler
+    LambdaVersionManager.store_logs = _already_stored
+    ExecutionEnvironment.invoke = _invoke
+
+
+class _NoLogHandler:
+    """The executor writes the log itself; LocalStack's handler would keep a thread a version."""
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def start_subscriber(self) -> None:
+        pass
+
+    def stop(self) -> None:
+        pass
+
+
+def _already_stored(self: LambdaVersionManager, **_: object) -> None:
+    """See `ProcessRuntimeExecutor.invoke`."""
+
+
+def _invoke(self: ExecutionEnvironment, invocation: Invocation) -> InvocationResult:
+    """As LocalStack's, but the client context reaches the function too."""
+    trace = invocation.trace_context.get("aws_trace_header")
+    return self.runtime_executor.invoke(
+        payload={
+            "invoke-id": invocation.request_id,
+            "invoked-function-arn": invocation.invoked_arn,
+            "payload": to_str(invocation.payload),
+            "trace-id": trace.to_header_str() if trace is not None else "",
+            "client-context": _client_context(invocation.client_context),
+        }
+    )
+
+
+def _client_context(encoded: str | None) -> str:
+    return base64.b64decode(encoded).decode(errors="replace") if encoded else ""

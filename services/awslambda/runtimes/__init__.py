@@ -1,0 +1,1 @@
+"""What runs inside a function's process, and how each runtime is started."""

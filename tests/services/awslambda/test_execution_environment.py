@@ -1,0 +1,355 @@
+"""Execution environments with real processes, from cold start to the last of their orphans."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.awslambda.execution_environment import (
+    ExecutionEnvironment,
+    FunctionSettings,
+    InitFailed,
+    Outcome,
+)
+from services.awslambda.launcher import Launcher
+from services.awslambda.launcher_process import children_by_parent
+from services.awslambda.memory_watch import MemoryWatch, resident_bytes
+from services.awslambda.runtime_api import Work
+from services.awslambda.runtimes.command import lay_out_python_runtime
+from tests.waiting import wait_until
+
+Make = Callable[..., ExecutionEnvironment]
+
+
+@pytest.fixture(scope="module")
+def launcher() -> Iterator[Launcher]:
+    launcher = Launcher()
+    yield launcher
+    launcher.close()
+
+
+@pytest.fixture
+def make(tmp_path: Path, launcher: Launcher) -> Iterator[Make]:
+    made: list[ExecutionEnvironment] = []
+
+    def make(source: str, file: str = "app.py", **settings: Any) -> ExecutionEnvironment:
+        folder = tmp_path / f"function-{len(made)}"
+        (folder / "code").mkdir(parents=True)
+        (folder / "code" / file).write_text(source)
+        (folder / "code" / file).chmod(0o755)
+        wanted = {"runtime": "python3.13", "memory_size_in_mb": 128, "timeout_seconds": 30}
+        environment = ExecutionEnvironment(
+            FunctionSettings(
+                version="$LATEST",
+                code=folder / "code",
+                layers=folder / "layers",
+                **(wanted | settings),
+            ),
+            launcher=launcher,
+            memory_watch=MemoryWatch(),
+            runtime_folder=lay_out_python_runtime(tmp_path / "runtime"),
+            scratch=folder / "scratch",
+        )
+        environment.start({"_HANDLER": "app.handler", "OWN": "set"})
+        made.append(environment)
+        return environment
+
+    yield make
+    for environment in made:
+        environment.stop()
+
+
+def invoke(environment: ExecutionEnvironment, event: Any = None, request_id: str = "r") -> Outcome:
+    return environment.invoke(
+        Work(
+            request_id=request_id,
+            payload=json.dumps(event).encode(),
+            invoked_function_arn="arn:aws:lambda:us-east-1:000000000000:function:f",
+            deadline=0,
+        )
+    )
+
+
+def error_of(outcome: Outcome) -> tuple[str, str]:
+    assert outcome.is_error
+    error = json.loads(outcome.payload)
+    return error["errorType"], error["errorMessage"]
+
+
+def test_a_function_answers_and_its_log_has_start_end_and_report(make: Make) -> None:
+    outcome = invoke(make("def handler(event, context):\n  print('hello')\n  return [event]"), 1)
+    assert json.loads(outcome.payload) == [1]
+    assert not outcome.is_error
+    messages = [event.message for event in outcome.log]
+    assert messages[:4] == [
+        "INIT_START Runtime Version: python3.13",
+        "START RequestId: r Version: $LATEST",
+        "hello",
+        "END RequestId: r",
+    ]
+    assert messages[4].startswith("REPORT RequestId: r\tDuration: ")
+    assert "Init Duration: " in messages[4]
+
+
+def test_a_warm_function_keeps_its_process_and_its_globals(make: Make) -> None:
+    environment = make("n = 0\ndef handler(*_):\n  global n\n  n += 1\n  return n")
+    first, second = invoke(environment), invoke(environment)
+    assert (first.payload, second.payload) == (b"1", b"2")
+    assert "Init Duration" not in second.log_text
+
+
+def test_the_context_object_has_what_aws_gives_it(make: Make) -> None:
+    source = (
+        "def handler(event, context):\n"
+        "  left = context.get_remaining_time_in_millis()\n"
+        "  return [context.aws_request_id, context.invoked_function_arn, 0 < left <= 30000]"
+    )
+    assert json.loads(invoke(make(source), request_id="id-1").payload) == [
+        "id-1",
+        "arn:aws:lambda:us-east-1:000000000000:function:f",
+        True,
+    ]
+
+
+def test_a_function_sees_its_own_environment_and_nothing_of_the_engines(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECRET_OF_THE_ENGINE", "1")
+    source = "import os\ndef handler(*_):\n  return dict(os.environ)"
+    seen = json.loads(invoke(make(source)).payload)
+    assert seen["OWN"] == "set"
+    assert "SECRET_OF_THE_ENGINE" not in seen
+    assert seen["TMPDIR"] != os.environ.get("TMPDIR")
+
+
+def test_a_function_finds_boto3_but_no_other_package_of_the_engine(make: Make) -> None:
+    source = (
+        "import importlib.util as util\n"
+        "def handler(*_):\n"
+        "  names = ['boto3', 'botocore', 'localstack', 'pytest', 'services']\n"
+        "  return [name for name in names if util.find_spec(name)]"
+    )
+    assert json.loads(invoke(make(source)).payload) == ["boto3", "botocore"]
+
+
+@pytest.mark.parametrize(
+    ("source", "error_type", "message"),
+    [
+        (
+            "def other(): pass",
+            "Runtime.HandlerNotFound",
+            "Handler 'handler' missing on module 'app'",
+        ),
+        ("def handler(:", "Runtime.UserCodeSyntaxError", "Syntax error in module 'app'"),
+        ("import nowhere", "Runtime.ImportModuleError", "No module named 'nowhere'"),
+        ("raise ValueError('no')", "ValueError", "no"),
+        ("def handler(*_): raise KeyError('k')", "KeyError", "'k'"),
+        ("import sys\ndef handler(*_): sys.exit(3)", "Runtime.ExitError", "exit status 3"),
+        (
+            "import os, signal\ndef handler(*_): os.kill(os.getpid(), signal.SIGSEGV)",
+            "Runtime.ExitError",
+            "signal: segmentation fault",
+        ),
+        (
+            "def handler(*_): return 'x' * 7_000_000",
+            "Function.ResponseSizeTooLarge",
+            "exceeded maximum allowed payload size (6291556 bytes)",
+        ),
+        (
+            "def handler(*_): return {1, 2}",
+            "Runtime.MarshalError",
+            "Object of type set is not JSON serializable",
+        ),
+        (
+            "def handler(*_):\n  kept = bytearray(1 << 30)\n  return len(kept)",
+            "Runtime.OutOfMemory",
+            "Runtime exited with error: signal: killed",
+        ),
+    ],
+)
+def test_a_function_that_fails_is_reported_as_on_aws_and_runs_again_after(
+    make: Make, source: str, error_type: str, message: str
+) -> None:
+    environment = make(source)
+    for request_id in ("first", "second"):
+        outcome = invoke(environment, request_id=request_id)
+        told, text = error_of(outcome)
+        assert told == error_type
+        assert message in text
+        assert f"REPORT RequestId: {request_id}" in outcome.log_text
+        assert f"Status: error\tError Type: {error_type}" in outcome.log_text
+
+
+def test_a_function_that_takes_too_long_is_ended_with_awss_message(make: Make) -> None:
+    source = "import time\ndef handler(event, _):\n  time.sleep(event)\n  return 'done'"
+    environment = make(source, timeout_seconds=1)
+    pid = environment.pid
+    outcome = invoke(environment, 60)
+    assert error_of(outcome) == (
+        "Sandbox.Timedout",
+        "RequestId: r Error: Task timed out after 1.00 seconds",
+    )
+    assert "r Task timed out after 1.00 seconds" in outcome.log_text
+    assert "Status: timeout" in outcome.log_text
+    assert not Path(f"/proc/{pid}").exists()
+    assert invoke(environment, 0).payload == b'"done"'
+
+
+ABUSES = {
+    "forks a child that stays": "import os, time\ndef handler(*_):\n  os.fork() or time.sleep(600)",
+    "hides a daemon in another session with an empty environment": (
+        "import os\n"
+        "def handler(*_):\n"
+        "  if os.fork() == 0:\n"
+        "    os.setsid()\n"
+        "    if os.fork() == 0:\n"
+        "      os.execve('/bin/sleep', ['sleep', '600'], {})\n"
+        "    os._exit(0)\n"
+        "  os.wait()"
+    ),
+    "spins": "def handler(*_):\n  while True: pass",
+    "leaves its daemon behind and exits": (
+        "import os\n"
+        "def handler(*_):\n"
+        "  if os.fork() == 0:\n"
+        "    os.setsid()\n"
+        "    os.execve('/bin/sleep', ['sleep', '600'], {})\n"
+        "  os._exit(1)"
+    ),
+    "ignores signals and prints binary": (
+        "import os, signal\n"
+        "def handler(*_):\n"
+        "  signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "  while True: os.write(1, os.urandom(4096))"
+    ),
+}
+
+
+@pytest.mark.parametrize("source", ABUSES.values(), ids=ABUSES.keys())
+def test_an_abusive_function_leaves_nothing_running(
+    make: Make, launcher: Launcher, source: str
+) -> None:
+    environment = make(source, timeout_seconds=1)
+    invoke(environment)
+    environment.stop()
+    assert wait_until(lambda: not children_by_parent().get(launcher.helper_pid))
+
+
+def test_between_invocations_a_function_is_frozen(make: Make) -> None:
+    source = (
+        "import threading\n"
+        "count = 0\n"
+        "def spin():\n"
+        "  global count\n"
+        "  while True: count += 1\n"
+        "def handler(*_):\n"
+        "  if count == 0: threading.Thread(target=spin, daemon=True).start()\n"
+    )
+    environment = make(source)
+    invoke(environment)
+    state = Path(f"/proc/{environment.pid}/stat")
+    assert wait_until(lambda: state.read_text().rpartition(")")[2].split()[0] == "T")
+
+
+def test_what_is_running_when_the_engine_is_killed_ends_with_it(make: Make) -> None:
+    launcher = Launcher()
+    made = make("def handler(*_): pass")
+    made._launcher = launcher
+    made.kill()
+    made._is_stopped = False
+    invoke(made)
+    assert resident_bytes(made.pid) > 0
+    pid = made.pid
+    launcher.close()
+    assert wait_until(lambda: not Path(f"/proc/{pid}").exists())
+
+
+def test_stopping_lets_the_invocation_under_way_finish(make: Make) -> None:
+    environment = make(
+        "import os\ndef handler(path, _):\n"
+        "  open(path + '/begun', 'w').close()\n"
+        "  while not os.path.exists(path + '/go'): pass\n"
+        "  return 'finished'"
+    )
+    folder = environment._scratch
+    answers: list[Outcome] = []
+    thread = threading.Thread(target=lambda: answers.append(invoke(environment, str(folder))))
+    thread.start()
+    wait_until((folder / "begun").exists)
+    environment.stop()
+    (folder / "go").touch()
+    thread.join(30)
+    assert answers[0].payload == b'"finished"'
+    assert environment.pid == 0
+    assert not folder.exists()
+
+
+def test_provisioned_concurrency_hears_of_a_function_that_cannot_start(make: Make) -> None:
+    environment = make("import nowhere")
+    with pytest.raises(InitFailed, match="No module named 'nowhere'"):
+        environment.require_ready()
+
+
+def test_a_provided_runtime_runs_its_bootstrap(make: Make) -> None:
+    bootstrap = (
+        "#!/bin/sh\n"
+        'api="http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime/invocation"\n'
+        "while true; do\n"
+        '  event=$(curl -sS -D "$TMPDIR/head" "$api/next") || exit 1\n'
+        '  id=$(tr -d "\\r" < "$TMPDIR/head" '
+        '| sed -n "s/^[Ll]ambda-[Rr]untime-[Aa]ws-[Rr]equest-[Ii]d: //p")\n'
+        '  curl -sS -X POST "$api/$id/response" -d "{\\"got\\": $event}" >/dev/null\n'
+        "done\n"
+    )
+    if shutil.which("curl") is None:
+        pytest.skip("curl is missing")
+    environment = make(bootstrap, "bootstrap", runtime="provided.al2023")
+    assert json.loads(invoke(environment, [1]).payload) == {"got": [1]}
+
+
+def test_a_bootstrap_for_another_machine_is_an_invalid_entrypoint(make: Make) -> None:
+    environment = make("\x7fELF nonsense", "bootstrap", runtime="provided.al2023")
+    assert error_of(invoke(environment))[0] == "Runtime.InvalidEntrypoint"
+
+
+NODE = pytest.mark.skipif(shutil.which("node") is None, reason="node is missing")
+
+
+@NODE
+@pytest.mark.parametrize(
+    ("file", "source"),
+    [
+        (
+            "app.mjs",
+            "export const handler = async (event, context) => [event, context.awsRequestId]",
+        ),
+        ("app.js", "exports.handler = async (event, context) => [event, context.awsRequestId]"),
+        ("app.js", "exports.handler = (e, context, done) => done(null, [e, context.awsRequestId])"),
+    ],
+)
+def test_a_node_function_answers(make: Make, file: str, source: str) -> None:
+    environment = make(source, file, runtime="nodejs20.x")
+    assert json.loads(invoke(environment, 1).payload) == [1, "r"]
+
+
+@NODE
+@pytest.mark.parametrize(
+    ("source", "error_type"),
+    [
+        ("export const other = 1", "Runtime.HandlerNotFound"),
+        ("import 'nowhere'", "Runtime.ImportModuleError"),
+        ("export const handler = async () => { throw new TypeError('no') }", "TypeError"),
+        ("export const handler = async () => process.exit(4)", "Runtime.ExitError"),
+    ],
+)
+def test_a_node_function_that_fails_is_reported_as_on_aws(
+    make: Make, source: str, error_type: str
+) -> None:
+    assert error_of(invoke(make(source, "app.mjs", runtime="nodejs20.x")))[0] == error_type

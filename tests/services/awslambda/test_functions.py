@@ -1,0 +1,171 @@
+"""Functions through Lambda's API, against the real engine."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.conftest import EngineUnderTest
+from tests.services.awslambda.functions import (
+    deploy,
+    invoke,
+    messages,
+    package,
+    wait_until_active,
+)
+from tests.waiting import wait_until
+
+ECHO = "def handler(event, context):\n  print('got', event)\n  return event"
+
+
+@pytest.fixture
+def awslambda(engine: EngineUnderTest) -> Any:
+    return engine.client("lambda")
+
+
+def test_a_function_answers_and_its_log_is_in_cloudwatch(
+    engine: EngineUnderTest, awslambda: Any
+) -> None:
+    name = deploy(awslambda, ECHO)
+    answer = awslambda.invoke(FunctionName=name, Payload=b'{"a": 1}', LogType="Tail")
+    assert json.loads(answer["Payload"].read()) == {"a": 1}
+    assert answer["ExecutedVersion"] == "$LATEST"
+    assert "got {'a': 1}\n" in base64.b64decode(answer["LogResult"]).decode()
+    logs = engine.client("logs")
+    found = wait_until(lambda: messages(logs, name))
+    assert found[2] == "got {'a': 1}"
+    kinds = [line.split(" ")[0] for line in found]
+    assert kinds == ["INIT_START", "START", "got", "END", "REPORT"]
+
+
+def test_a_default_client_in_a_function_talks_to_the_engine(awslambda: Any) -> None:
+    source = (
+        "import boto3\n"
+        "def handler(event, context):\n"
+        "  queue = boto3.client('sqs').create_queue(QueueName=event)['QueueUrl']\n"
+        "  return queue.rpartition('/')[2]"
+    )
+    name = deploy(awslambda, source)
+    assert invoke(awslambda, name, name) == name
+
+
+def test_the_client_context_reaches_the_function(awslambda: Any) -> None:
+    name = deploy(awslambda, "def handler(_, context):\n  return context.client_context.custom")
+    context = base64.b64encode(b'{"custom": {"a": "b"}}').decode()
+    assert invoke(awslambda, name, ClientContext=context) == {"a": "b"}
+
+
+def test_a_version_keeps_its_code_while_latest_is_updated_and_an_alias_points(
+    awslambda: Any,
+) -> None:
+    name = deploy(awslambda, "def handler(*_): return 'old'")
+    version = awslambda.publish_version(FunctionName=name)["Version"]
+    awslambda.create_alias(FunctionName=name, Name="live", FunctionVersion=version)
+    code = package({"app.py": "def handler(*_): return 'new'"})
+    awslambda.update_function_code(FunctionName=name, ZipFile=code)
+    wait_until_active(awslambda, name)
+    assert invoke(awslambda, name) == "new"
+    assert invoke(awslambda, name, Qualifier=version) == "old"
+    assert invoke(awslambda, name, Qualifier="live") == "old"
+
+
+def test_a_later_layer_overwrites_an_earlier_one(awslambda: Any) -> None:
+    layers = []
+    for value in ("first", "second"):
+        content = package({"python/greeting.py": f"text = {value!r}", f"{value}.txt": value})
+        layer = awslambda.publish_layer_version(LayerName=value, Content={"ZipFile": content})
+        layers.append(layer["LayerVersionArn"])
+    source = "import greeting\ndef handler(*_): return greeting.text"
+    assert invoke(awslambda, deploy(awslambda, source, Layers=layers)) == "second"
+
+
+def test_an_event_that_fails_goes_to_its_destination_after_the_retries(
+    engine: EngineUnderTest, awslambda: Any
+) -> None:
+    sqs = engine.client("sqs")
+    name = deploy(awslambda, "def handler(event, _): raise ValueError(event)")
+    queue = sqs.create_queue(QueueName=name)["QueueUrl"]
+    awslambda.put_function_event_invoke_config(
+        FunctionName=name,
+        MaximumRetryAttempts=0,
+        DestinationConfig={
+            "OnFailure": {"Destination": f"arn:aws:sqs:us-east-1:000000000000:{name}"}
+        },
+    )
+    awslambda.invoke(FunctionName=name, InvocationType="Event", Payload=b'"poison"')
+    (message,) = wait_until(
+        lambda: sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=1).get("Messages")
+    )
+    record = json.loads(message["Body"])
+    assert record["requestPayload"] == "poison"
+    assert record["responsePayload"]["errorType"] == "ValueError"
+    assert record["requestContext"]["condition"] == "RetriesExhausted"
+
+
+def test_reserved_concurrency_of_zero_throttles(awslambda: Any) -> None:
+    name = deploy(awslambda, ECHO)
+    awslambda.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
+    with pytest.raises(ClientError) as raised:
+        awslambda.invoke(FunctionName=name)
+    assert raised.value.response["Error"]["Code"] == "TooManyRequestsException"
+
+
+@pytest.mark.parametrize(
+    ("request_", "code", "status"),
+    [
+        ({"Payload": b"{"}, "InvalidRequestContentException", 400),
+        (
+            {"Payload": b'"' + b"x" * 6_300_000 + b'"'},
+            "RequestEntityTooLargeException",
+            413,
+        ),
+        (
+            {"Payload": b'"' + b"x" * 1_100_000 + b'"', "InvocationType": "Event"},
+            "RequestEntityTooLargeException",
+            413,
+        ),
+    ],
+    ids=["no JSON", "over 6 MB", "event over 1 MB"],
+)
+def test_a_bad_payload_is_refused_as_on_aws(
+    awslambda: Any, request_: dict[str, Any], code: str, status: int
+) -> None:
+    name = deploy(awslambda, ECHO)
+    with pytest.raises(ClientError) as raised:
+        awslambda.invoke(FunctionName=name, **request_)
+    assert raised.value.response["Error"]["Code"] == code
+    assert raised.value.response["ResponseMetadata"]["HTTPStatusCode"] == status
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"Runtime": "python9.9"}, "Value python9.9 at 'runtime' failed to satisfy constraint"),
+        ({"Code": {"ZipFile": b"no zip"}}, "Could not unzip uploaded file"),
+        ({"Environment": {"Variables": {"A": "x" * 4100}}}, "exceeded the 4KB limit"),
+    ],
+    ids=["unknown runtime", "no zip", "large environment"],
+)
+def test_a_bad_function_is_refused_as_on_aws(
+    awslambda: Any, settings: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ClientError, match=message) as raised:
+        deploy(awslambda, ECHO, **settings)
+    assert raised.value.response["Error"]["Code"] == "InvalidParameterValueException"
+
+
+def test_a_package_that_unpacks_to_more_than_250_megabytes_is_refused(awslambda: Any) -> None:
+    bomb = package({"app.py": ECHO, "bomb": "0" * 262_144_001})
+    with pytest.raises(ClientError, match="Unzipped size must be smaller than 262144000 bytes"):
+        deploy(awslambda, ECHO, Code={"ZipFile": bomb})
+
+
+def test_a_runtime_that_this_machine_lacks_makes_the_function_fail_with_the_way_out(
+    awslambda: Any,
+) -> None:
+    with pytest.raises(AssertionError, match=r"this engine runs python3\.11 to"):
+        deploy(awslambda, ECHO, Runtime="java21")
