@@ -14,6 +14,16 @@ from botocore.config import Config
 
 from services.localstack.engine import Engine, start
 from services.settings import Settings
+from tests.contract.engines import ENGINES
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--contract-engine",
+        default="riacho",
+        choices=ENGINES,
+        help="Which engine the suites in tests/contract talk to (installed on demand).",
+    )
 
 
 @dataclasses.dataclass
@@ -53,6 +63,8 @@ class EngineUnderTest:
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineUnderTest]:
     """One engine for all tests of this process: name what you create uniquely."""
     folder: Path = tmp_path_factory.mktemp("engine")
-    settings = Settings(port=0, data_dir=folder, stream_storage="memory")
+    settings = Settings(
+        port=0, data_dir=folder, stream_storage="memory", stream_status_seconds=0.02
+    )
     with start(settings) as started:
         yield EngineUnderTest(started)
