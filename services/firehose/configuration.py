@@ -126,13 +126,13 @@ def update(current: Configuration, request: Mapping[str, Any]) -> Configuration:
         )
     wider = DESTINATION_TYPES["ExtendedS3"] if is_s3_both else kind
     content = _merged(current, request[kind.update])
-    validation.check_destination(wider, content)
     changed = _complete(wider, content, current.version_id + 1)
     if changed.is_partitioned != current.is_partitioned:
         raise InvalidArgument(
             "Dynamic Partitioning can only be enabled when a delivery stream is created, and not "
             "disabled afterwards."
         )
+    validation.check_destination(wider, content)
     if current.content.get("S3BackupMode") == "Enabled" != changed.content["S3BackupMode"]:
         raise InvalidArgument("S3 backup cannot be disabled once it is enabled.")
     return changed

@@ -124,7 +124,7 @@ class DeliveryStreams:
             clock=clock,
             workers=self._workers,
             metrics=self._metrics,
-            destinations_of=lambda stream, c: destinations_of(stream, c, client_of),
+            destinations_of=lambda stream, c: destinations_of(stream, c, client_of, clock),
             processing_of=self._processing_of,
             error_log_of=self._error_log_of,
         )
