@@ -22,6 +22,7 @@ from services.glue.crawler_runs import Clients
 from services.glue.crawlers import Crawlers
 from services.glue.errors import GlueError, not_built
 from services.glue.request_check import check_request, operation_names
+from services.glue.schemas import registry
 from services.glue.store import Store
 from services.localstack.running import Running
 
@@ -33,6 +34,7 @@ OPERATIONS: Operations = {
     **column_statistics.OPERATIONS,
     **user_defined_functions.OPERATIONS,
     **classifiers.OPERATIONS,
+    **registry.OPERATIONS,
     **tags.OPERATIONS,
 }
 

@@ -1,0 +1,1 @@
+"""The schema registry: registries, schemas, versions, and which may follow which."""
