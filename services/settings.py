@@ -28,6 +28,9 @@ class Settings:
     allowed_hosts: str = setting(
         "", "Further names clients may call the engine by, separated by commas (Compose: `engine`)."
     )
+    extra_modules: str = setting(
+        "", "Python modules with data calls of your own, separated by commas, imported at start."
+    )
     data_dir: Path = setting(Path(".riacho/data"), "The folder where the engine keeps its state.")
     region: str = setting("us-east-1", "The AWS region of clients that name none.")
     account_id: str = setting("000000000000", "The AWS account that resources belong to.")

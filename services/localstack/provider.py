@@ -27,6 +27,8 @@ def import_provider_modules() -> None:
     for module in PROVIDER_MODULES:
         if _exists(module):
             importlib.import_module(module)
+    for module in running().settings.extra_modules.replace(",", " ").split():
+        importlib.import_module(module)
 
 
 def _exists(module: str) -> bool:
