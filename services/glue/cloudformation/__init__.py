@@ -1,0 +1,1 @@
+"""Glue's resource types for CloudFormation."""
