@@ -105,6 +105,12 @@ class LiveStream:
                 self.state.shards = [s for s in self.state.shards if s.index in live]
                 self.save()
 
+    def take_traffic(self) -> Traffic:
+        """What was counted since the last time."""
+        with self.lock:
+            taken, self.traffic = self.traffic, Traffic()
+            return taken
+
     # ---------------------------------------------------------------- waiting
 
     @property

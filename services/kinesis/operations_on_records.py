@@ -55,8 +55,10 @@ def put_records(kinesis: Kinesis, caller: Caller, request: Request) -> Answer:
         raise invalid_argument("Records size exceeds 10 MB limit")
     refuse_dry_run(request)
     results = live.put(entries, kinesis.clock.now(), limited=kinesis.shard_limits)
-    live.traffic.put_records_calls += 1
     failed = sum("ErrorCode" in result for result in results)
+    live.traffic.put_records_calls += 1
+    live.traffic.put_records_records += len(results)
+    live.traffic.put_records_failures += failed
     return {"FailedRecordCount": failed, "Records": results, **_encryption(live)}
 
 
@@ -91,6 +93,7 @@ def put_record(kinesis: Kinesis, caller: Caller, request: Request) -> Answer:
     if (code := result.get("ErrorCode")) is not None:
         status = 500 if code == "InternalFailure" else 400
         raise KinesisError(code, result["ErrorMessage"], status)
+    live.traffic.put_record_successes += 1
     return {**result, **_encryption(live)}
 
 

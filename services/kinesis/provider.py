@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import json
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 from localstack.aws.api import CommonServiceException, RequestContext
+from localstack.aws.connect import connect_to
 from localstack.aws.skeleton import Skeleton
 from localstack.aws.spec import load_service
 from localstack.services.plugins import Service, aws_provider
 
 from services.kinesis.answers import TARGET_PREFIX, answer
+from services.kinesis.arn import Caller
 from services.kinesis.errors import KinesisError
+from services.kinesis.housekeeping import Housekeeper
 from services.kinesis.kinesis import Kinesis, make_kinesis
+from services.kinesis.metrics import NAMESPACE
 from services.kinesis.operations import OPERATIONS
+from services.localstack.admin import json_answer
 from services.localstack.data_calls import (
     DataAnswer,
     DataRequest,
@@ -22,6 +29,9 @@ from services.localstack.data_calls import (
     data_calls,
 )
 from services.localstack.running import running
+
+#: CloudWatch takes a thousand metrics in one call.
+_METRICS_A_CALL = 500
 
 
 def the_kinesis() -> Kinesis:
@@ -36,6 +46,41 @@ def _data_call(request: DataRequest) -> DataAnswer | StreamingAnswer:
 data_calls.update(
     {f"{TARGET_PREFIX}.{name}": _data_call for name in (*OPERATIONS, "SubscribeToShard")}
 )
+
+
+def _publish(caller: Caller, data: list[dict[str, Any]]) -> None:
+    clients = connect_to(aws_access_key_id=caller.account_id, region_name=caller.region)
+    for start in range(0, len(data), _METRICS_A_CALL):
+        page = _with_datetimes(data[start : start + _METRICS_A_CALL])
+        clients.cloudwatch.put_metric_data(Namespace=NAMESPACE, MetricData=page)
+
+
+def shard_limits(request: DataRequest) -> DataAnswer:
+    """GET tells whether shard quotas apply; POST `{"shard_limits": "aws"}` or `"off"` switches."""
+    kinesis = the_kinesis()
+    if request.method == "POST":
+        try:
+            wanted = json.loads(request.body)["shard_limits"]
+        except (ValueError, KeyError, TypeError):
+            wanted = None
+        if wanted not in ("aws", "off"):
+            return json_answer({"message": 'shard_limits must be "aws" or "off".'}, 400)
+        kinesis.shard_limits = wanted == "aws"
+    return json_answer({"shard_limits": "aws" if kinesis.shard_limits else "off"})
+
+
+def housekeeping(request: DataRequest) -> DataAnswer:
+    """POST publishes metrics, scales and trims now instead of within a minute."""
+    if request.method == "POST":
+        threading.Thread(target=housekeeper.round, name="kinesis-round", daemon=True).start()
+    return json_answer({})
+
+
+housekeeper = Housekeeper(the_kinesis, _publish)
+data_calls["kinesis/shard-limits"] = shard_limits
+data_calls["kinesis/housekeeping"] = housekeeping
+running().when_stopping(housekeeper.stop)
+housekeeper.start()
 
 
 @aws_provider(api="kinesis", name="riacho")

@@ -20,15 +20,26 @@ class ShardTraffic:
 
 
 class Traffic:
-    """Counts of a stream's shards, and of its calls."""
+    """Counts of a stream's shards, and of its calls. Latencies in seconds."""
 
     def __init__(self) -> None:
         self.shards: dict[int, ShardTraffic] = {}
         self.put_record_calls = 0
+        self.put_record_successes = 0
         self.put_records_calls = 0
+        self.put_records_records = 0
+        self.put_records_failures = 0
 
     def shard(self, index: int) -> ShardTraffic:
         found = self.shards.get(index)
         if found is None:
             found = self.shards[index] = ShardTraffic()
         return found
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.shards or self.put_record_calls or self.put_records_calls)
+
+    def total(self, name: str) -> int:
+        """One count over all shards."""
+        return sum(int(getattr(shard, name)) for shard in self.shards.values())
