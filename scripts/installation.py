@@ -62,10 +62,11 @@ def runs(python: str) -> bool:
     return answer.returncode == 0 and answer.stdout.strip() == WANTED
 
 
-@cache
-def find_python() -> str:
-    """The first Python 3.13 that runs; else one that `uv` finds or fetches; else a sentence."""
-    found = next((p for p in candidates() if runs(p)), None) or _python_of_uv()
+def find_python(
+    candidates: list[str], fetch: Callable[[], str | None] = lambda: _python_of_uv()
+) -> str:
+    """The first candidate that runs; else what `fetch` brings; else a sentence."""
+    found = next((p for p in candidates if runs(p)), None) or fetch()
     if found is None:
         raise InstallationFailed(
             f"Riacho needs Python {WANTED} and found none that runs: "
@@ -175,12 +176,18 @@ def call(command: list[str], environment: dict[str, str] | None = None) -> None:
         )
 
 
+@cache
+def the_python() -> str:
+    """The Python 3.13 of this machine."""
+    return find_python(candidates())
+
+
 def make_packages(venv: Path, locks: list[str], *options: str) -> None:
     """The packages of some locks in an environment; a broken environment is made anew."""
     python = venv / "bin" / "python"
     if not (venv / "riacho.whole").exists() or not runs(str(python)):
         shutil.rmtree(venv, ignore_errors=True)
-        call([find_python(), "-m", "venv", str(venv)])
+        call([the_python(), "-m", "venv", str(venv)])
     # Without this file an environment was left in the middle of something.
     (venv / "riacho.whole").unlink(missing_ok=True)
     pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
@@ -244,8 +251,8 @@ def engine_steps() -> list[Step]:
     ]
 
 
-def refuse_full_disk() -> None:
-    free = shutil.disk_usage(ROOT).free
+def refuse_full_disk(free: int) -> None:
+    """`free` is in bytes."""
     if free < NEEDED_BYTES:
         raise InstallationFailed(
             f"Riacho needs {NEEDED_BYTES / 1e9:.0f} GB of disk below {ROOT} and finds "
@@ -259,8 +266,8 @@ def install() -> None:
     families = [pipeline_steps(), engine_steps()]
     if all(step.is_done() for family in families for step in family):
         return
-    refuse_full_disk()
-    find_python()
+    refuse_full_disk(shutil.disk_usage(ROOT).free)
+    the_python()
     with ThreadPoolExecutor(2) as pool:
         for done in [pool.submit(_run_all, family) for family in families]:
             done.result()

@@ -72,8 +72,13 @@ def fetch(name: str, told: Callable[[int, int], None] = lambda done, of: None) -
     missing = [jar for jar in jars if not (folder / jar.file_name).exists()]
     for stranger in {f.name for f in folder.iterdir()} - {jar.file_name for jar in jars}:
         (folder / stranger).unlink()
+    for left_by_an_abort in JARS.glob("fetching-*"):
+        shutil.rmtree(left_by_an_abort)
     if missing:
-        with tempfile.TemporaryDirectory(dir=JARS) as cache, ThreadPoolExecutor(8) as pool:
+        with (
+            tempfile.TemporaryDirectory(prefix="fetching-", dir=JARS) as cache,
+            ThreadPoolExecutor(8) as pool,
+        ):
             fetched = pool.map(lambda jar: _fetch_one(jar, Path(cache), folder), missing)
             for done, _ in enumerate(fetched, start=1):
                 told(done, len(missing))
