@@ -1,4 +1,4 @@
-"""Contract: databases, tables, partitions, statistics, functions, tags of the Data Catalog."""
+"""The catalog through boto3 against the engine."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.contract.engines import ContractEngine
+from tests.conftest import EngineUnderTest
 
 
 @pytest.fixture
-def glue(contract_engine: ContractEngine) -> Any:
-    return contract_engine.client("glue")
+def glue(engine: EngineUnderTest) -> Any:
+    return engine.client("glue")
 
 
 @pytest.fixture
@@ -82,7 +82,8 @@ def test_what_exists_is_not_made_twice(glue: Any, database: str) -> None:
     assert twice == (exists, "Table already exists.")
 
 
-def test_an_empty_name_fails_awss_validation(glue: Any) -> None:
+def test_an_empty_name_fails_awss_validation(engine: EngineUnderTest) -> None:
+    glue = engine.client("glue", parameter_validation=False)
     code, message = refusal(glue.create_database, DatabaseInput={"Name": ""})
     assert code == "ValidationException"
     assert message == (
@@ -91,7 +92,8 @@ def test_an_empty_name_fails_awss_validation(glue: Any) -> None:
     )
 
 
-def test_a_value_of_the_wrong_type_is_refused(glue: Any) -> None:
+def test_a_value_of_the_wrong_type_is_refused(engine: EngineUnderTest) -> None:
+    glue = engine.client("glue", parameter_validation=False)
     code, _ = refusal(glue.get_table, DatabaseName=7, Name=["x"])
     assert code == "SerializationException"
 
@@ -239,6 +241,16 @@ def test_a_renamed_database_keeps_its_tables(glue: Any, database: str) -> None:
         glue.update_database(Name=new, DatabaseInput={"Name": database})
 
 
+def test_regions_are_separate(engine: EngineUnderTest, database: str) -> None:
+    elsewhere = engine.client("glue", region="eu-west-1")
+    assert refusal(elsewhere.get_database, Name=database)[0] == "EntityNotFoundException"
+
+
+def test_another_accounts_catalog_is_out_of_reach(glue: Any, database: str) -> None:
+    code, _ = refusal(glue.get_database, CatalogId="999999999999", Name=database)
+    assert code == "AccessDeniedException"
+
+
 def test_column_statistics_come_back_and_can_be_deleted(glue: Any, database: str) -> None:
     place = {"DatabaseName": database, "TableName": "t"}
     glue.create_table(DatabaseName=database, TableInput=table_input("t"))
@@ -270,8 +282,7 @@ def test_tables_are_searched_over_all_databases(glue: Any, database: str) -> Non
 
 
 def test_tags_belong_to_what_exists(glue: Any, database: str) -> None:
-    account_id = glue.get_database(Name=database)["Database"]["CatalogId"]
-    arn = f"arn:aws:glue:us-east-1:{account_id}:database/{database}"
+    arn = f"arn:aws:glue:us-east-1:000000000000:database/{database}"
     glue.tag_resource(ResourceArn=arn, TagsToAdd={"course": "streams", "lab": "1"})
     glue.untag_resource(ResourceArn=arn, TagsToRemove=["lab"])
     assert glue.get_tags(ResourceArn=arn)["Tags"] == {"course": "streams"}
@@ -291,3 +302,9 @@ def test_functions_are_kept_by_name(glue: Any, database: str) -> None:
     glue.create_user_defined_function(DatabaseName=database, FunctionInput=wanted)
     found = glue.get_user_defined_functions(DatabaseName=database, Pattern="m*")
     assert [f["FunctionName"] for f in found["UserDefinedFunctions"]] == ["mask"]
+
+
+def test_a_job_is_refused_honestly(glue: Any) -> None:
+    code, message = refusal(glue.start_job_run, JobName="etl")
+    assert code == "InternalFailure"
+    assert message == "Glue's StartJobRun is not part of this engine."

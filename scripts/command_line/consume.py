@@ -1,0 +1,105 @@
+"""`riacho consume`: one KCL worker that stores a stream's rows."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from dataclasses import asdict, replace
+from typing import Any
+
+import click
+
+from consumers.kcl import LOCAL, Scheduler, WorkerProgress
+from consumers.kcl.errors import KclError
+from consumers.processors.registry import PROCESSORS, load_processors
+from scripts.command_line.connection import Connection, with_connection
+from scripts.command_line.streams import require_stream
+
+
+def _processors_help() -> str:
+    kinds = "; ".join(
+        f"{name}:{','.join(f'{option}=…' for option in kind.required)}"
+        for name, kind in PROCESSORS.items()
+    )
+    return f"What to do with the rows; repeatable. One of {kinds}, or module:Class of your own."
+
+
+@click.command()
+@click.option("--stream", "stream_name", required=True, help="The stream to read.")
+@click.option("--application", help="The application: workers of one share the shards.")
+@click.option("--worker-id", help="This worker's name (default: a random one).")
+@click.option("--processor", "specs", multiple=True, required=True, help=_processors_help())
+@click.option("--rejected", help="Where records go that are no rows: s3://bucket/prefix/.")
+@click.option(
+    "--from",
+    "initial_position",
+    type=click.Choice(["TRIM_HORIZON", "LATEST"]),
+    default="TRIM_HORIZON",
+    show_default=True,
+    help="Where an application without checkpoints begins.",
+)
+@click.option(
+    "--failover",
+    "failover_seconds",
+    type=click.FloatRange(0.3),
+    default=LOCAL.failover_time_millis / 1000,
+    show_default=True,
+    help="Seconds until a silent worker's leases are taken.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the progress as JSON lines.")
+@with_connection
+def consume(connection: Connection, stream_name: str, as_json: bool, **o: Any) -> None:
+    """Run one worker until it is told to stop (Ctrl-C hands its leases back)."""
+    kinesis = connection.client("kinesis")
+    require_stream(kinesis, stream_name)
+    try:
+        factory = load_processors(o["specs"], connection.client, rejected=o["rejected"])
+        settings = replace(
+            LOCAL,
+            failover_time_millis=round(o["failover_seconds"] * 1000),
+            initial_position_in_stream=o["initial_position"],
+        )
+        scheduler = Scheduler(
+            o["application"] or f"{stream_name}-consumer",
+            stream_name,
+            kinesis,
+            connection.client("dynamodb"),
+            factory,
+            worker_id=o["worker_id"],
+            settings=settings,
+            on_progress=_print_json if as_json else _Lines(),
+        )
+    except (KclError, ValueError) as error:
+        raise click.ClickException(str(error)) from None
+    _run(scheduler)
+
+
+def _run(scheduler: Scheduler) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: scheduler.shutdown())
+    try:
+        scheduler.run()
+    except KclError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _print_json(progress: WorkerProgress) -> None:
+    print(json.dumps(asdict(progress)), flush=True)
+
+
+class _Lines:
+    """A line when something changed: normal operation is quiet."""
+
+    def __init__(self) -> None:
+        self._last: tuple[Any, ...] = ()
+
+    def __call__(self, progress: WorkerProgress) -> None:
+        seen = (progress.leases_held, progress.records_processed)
+        if seen != self._last:
+            self._last = seen
+            click.echo(
+                f"{progress.worker_id}: {len(progress.leases_held)} shards, "
+                f"{progress.records_processed:,} records",
+                file=sys.stderr,
+            )
