@@ -1,0 +1,1 @@
+"""Delivery streams as resources of a stack."""
