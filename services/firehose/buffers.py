@@ -71,6 +71,10 @@ class Delivery:
     def oldest_arrival(self) -> float:
         return min(group.oldest_arrival for group in self.groups)
 
+    def tried_for(self, now: float) -> float:
+        """Seconds since the first attempt."""
+        return 0.0 if self.first_attempt_at is None else now - self.first_attempt_at
+
 
 class Buffers:
     """The state of one delivery stream's data."""

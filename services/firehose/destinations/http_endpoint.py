@@ -52,7 +52,7 @@ class HttpEndpointDestination:
         error = self._attempt(request_id, [record.data for record in records], now)
         if error is None:
             return Delivered(len(records), sum(len(record.data) for record in records))
-        if now - (delivery.first_attempt_at or now) < self._retry_seconds:
+        if delivery.tried_for(now) < self._retry_seconds:
             return TryAgain(error)
         failed = [
             FailedRecord(

@@ -80,7 +80,7 @@ class OpenSearchDestination:
         failed = list(left_over.failed) if left_over else []
         waiting, refused, error = self._attempt(documents)
         failed += [self._failure(d, reason, delivery, now) for d, reason in refused]
-        is_over = now - (delivery.first_attempt_at or now) >= self._retry_seconds
+        is_over = delivery.tried_for(now) >= self._retry_seconds
         if waiting and not is_over:
             assert error is not None
             return TryAgain(error, _LeftOver(waiting, failed))
@@ -89,7 +89,7 @@ class OpenSearchDestination:
             failed += [self._failure(document, error, delivery, now) for document in waiting]
         count = sum(group.record_count for group in delivery.groups)
         size = sum(group.size for group in delivery.groups)
-        return Delivered(count - len(failed), size, failed, error)
+        return Delivered(count - len(failed), size, tuple(failed), error)
 
     def _documents(self, delivery: Delivery, contents: Sequence[bytes]) -> list[Document]:
         base, rotation = (

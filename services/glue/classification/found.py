@@ -50,7 +50,8 @@ class Found:
     """One file's, or one folder's, classification.
 
     `parameters` go into the table as they are. `records` and `record_bytes` count what was
-    looked at, uncompressed; they give the averages that a crawler notes.
+    looked at, uncompressed, and `read_bytes` as it is stored: they give the averages and
+    estimates that a crawler notes.
     """
 
     classification: str
@@ -59,6 +60,7 @@ class Found:
     parameters: Mapping[str, str] = field(default_factory=dict)
     records: int = 0
     record_bytes: int = 0
+    read_bytes: int = 0
     compression: str = "none"
 
     @property
@@ -105,4 +107,5 @@ def combine(one: Found, other: Found) -> Found:
         table_format=table_format,
         records=one.records + other.records,
         record_bytes=one.record_bytes + other.record_bytes,
+        read_bytes=one.read_bytes + other.read_bytes,
     )

@@ -119,8 +119,7 @@ def table_input(name: str, table: FoundTable, policy: Policy) -> dict[str, Any]:
 def table_parameters(found: Found, object_count: int, size: int, policy: Policy) -> dict[str, str]:
     """Glue's own properties. Counts of what was only sampled are estimates, as there."""
     average = found.record_bytes / found.records if found.records else 0
-    is_columnar = found.classification in ("parquet", "orc", "avro")
-    records = found.records if is_columnar or not average else round(size / average)
+    records = found.records * size / found.read_bytes if found.read_bytes else 0
     return {
         "CrawlerSchemaDeserializerVersion": "1.0",
         "CrawlerSchemaSerializerVersion": "1.0",
@@ -129,7 +128,7 @@ def table_parameters(found: Found, object_count: int, size: int, policy: Policy)
         "classification": found.classification,
         "compressionType": found.compression,
         "objectCount": str(object_count),
-        "recordCount": str(max(records, found.records if found.compression != "none" else 0)),
+        "recordCount": str(round(records)),
         "sizeKey": str(size),
         "typeOfData": "file",
         **found.parameters,

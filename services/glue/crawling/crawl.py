@@ -136,9 +136,10 @@ class Crawl:
         self._check_stop()
         beginning = self.objects.beginning(bucket, item.key)
         with self.objects.file(bucket, item) as file:
-            return classify(
-                beginning, item.size > BEGINNING_BYTES, item.key, self.classifiers, file
-            )
+            is_cut = item.size > BEGINNING_BYTES
+            found = classify(beginning, is_cut, item.key, self.classifiers, file)
+        knows_all = found.classification in ("parquet", "orc")
+        return replace(found, read_bytes=item.size if knows_all else len(beginning))
 
     def _new_folders(
         self,

@@ -157,8 +157,12 @@ def _is_one_table(folder: Folder, leaves: Sequence[_Leaf | None], grouping: Grou
         return False
     if any(_is_strictly_below(place, folder.prefix) for place in grouping.tables_there):
         return False
-    # Folders called key=value say themselves that they are partitions of one table.
-    is_hive = bool(whole[0].steps) and _hive_key([leaf.steps[0] for leaf in whole]) is not None
+    # Folders called key=value say themselves that they are partitions of the folder above them.
+    depths = range(len(whole[0].steps))
+    hive = [_hive_key([leaf.steps[depth] for leaf in whole]) is not None for depth in depths]
+    is_hive = bool(hive) and hive[0]
+    if any(hive) and not is_hive:
+        return False
     combined = Grouping(combines_compatible=grouping.combines_compatible or is_hive)
     return _combined([leaf.found for leaf in whole], combined) is not None
 

@@ -2,86 +2,37 @@
 
 from __future__ import annotations
 
-import gzip
+import json
 import re
-import uuid
-from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.conftest import EngineUnderTest
+from tests.services.firehose.lake import APPEND_NEWLINE, Lake, processing
 from tests.waiting import wait_until
-
-ROLE = "arn:aws:iam::000000000000:role/firehose"
-
-
-class Lake:
-    """A bucket of its own and delivery streams into it."""
-
-    def __init__(self, engine: EngineUnderTest) -> None:
-        self.engine = engine
-        self.s3, self.firehose = engine.client("s3"), engine.client("firehose")
-        self.name = f"lake-{uuid.uuid4().hex[:12]}"
-        self.s3.create_bucket(Bucket=self.name)
-
-    def create(self, seconds: int = 60, megabytes: int = 1, **more: Any) -> str:
-        stream = f"stream-{uuid.uuid4().hex[:12]}"
-        self.firehose.create_delivery_stream(
-            DeliveryStreamName=stream,
-            ExtendedS3DestinationConfiguration={
-                "RoleARN": ROLE,
-                "BucketARN": f"arn:aws:s3:::{self.name}",
-                "BufferingHints": {"SizeInMBs": megabytes, "IntervalInSeconds": seconds},
-                **more,
-            },
-        )
-        return stream
-
-    def put(self, stream: str, *contents: bytes) -> None:
-        answer = self.firehose.put_record_batch(
-            DeliveryStreamName=stream, Records=[{"Data": content} for content in contents]
-        )
-        assert answer["FailedPutCount"] == 0
-
-    def keys(self) -> list[str]:
-        listed = self.s3.list_objects_v2(Bucket=self.name)
-        return sorted(item["Key"] for item in listed.get("Contents", ()))
-
-    def wait_for(self, count: int) -> list[str]:
-        return wait_until(lambda: keys if len(keys := self.keys()) >= count else [])
-
-    def body(self, key: str) -> bytes:
-        content: bytes = self.s3.get_object(Bucket=self.name, Key=key)["Body"].read()
-        return content
-
-
-@pytest.fixture
-def lake(engine: EngineUnderTest) -> Lake:
-    return Lake(engine)
 
 
 def test_a_moved_clock_delivers_a_buffer_of_fifteen_minutes(lake: Lake) -> None:
     stream = lake.create(seconds=900, megabytes=128, CompressionFormat="GZIP")
     lake.put(stream, b"one\n", b"two\n")
     lake.firehose.put_record(DeliveryStreamName=stream, Record={"Data": b"three\n"})
-    assert lake.keys() == []
+    assert lake.object_keys() == []
     lake.engine.advance_clock(901)
     (key,) = lake.wait_for(1)
     assert re.fullmatch(
         rf"\d{{4}}/\d\d/\d\d/\d\d/{stream}-1-\d{{4}}(-\d\d){{5}}-[0-9a-f-]{{36}}\.gz", key
     )
-    assert gzip.decompress(lake.body(key)) == b"one\ntwo\nthree\n"
+    assert lake.body(key) == b"one\ntwo\nthree\n"
 
 
 def test_a_full_buffer_is_delivered_at_once_and_measured_before_compression(lake: Lake) -> None:
     stream = lake.create(seconds=900, megabytes=1, CompressionFormat="GZIP")
     lake.put(stream, *[b"0" * 1000] * 500)
     lake.put(stream, *[b"0" * 1000] * 500)
-    assert lake.keys() == []
+    assert lake.object_keys() == []
     lake.put(stream, *[b"0" * 1000] * 100)
     (key,) = lake.wait_for(1)
-    assert len(gzip.decompress(lake.body(key))) == 1_100_000
+    assert len(lake.body(key)) == 1_100_000
 
 
 def test_an_interval_of_zero_delivers_as_records_come(lake: Lake) -> None:
@@ -95,15 +46,7 @@ def test_records_are_joined_without_a_delimiter_unless_a_processor_appends_one(l
     appending = lake.create(
         seconds=0,
         Prefix="appended/",
-        ProcessingConfiguration={
-            "Enabled": True,
-            "Processors": [
-                {
-                    "Type": "AppendDelimiterToRecord",
-                    "Parameters": [{"ParameterName": "Delimiter", "ParameterValue": "\\n"}],
-                }
-            ],
-        },
+        ProcessingConfiguration=processing(APPEND_NEWLINE),
     )
     lake.put(appending, b"a", b"b")
     (key,) = lake.wait_for(1)
@@ -138,8 +81,8 @@ def test_records_wait_for_a_bucket_that_is_gone_and_arrive_when_it_is_back(lake:
     lake.s3.delete_bucket(Bucket=lake.name)
     lake.put(stream, b"kept")
     lake.s3.create_bucket(Bucket=lake.name)
-    wait_until(lambda: (lake.engine.advance_clock(60), lake.keys())[1], every=0.5)
-    (key,) = lake.keys()
+    wait_until(lambda: (lake.engine.advance_clock(60), lake.object_keys())[1], every=0.5)
+    (key,) = lake.object_keys()
     assert lake.body(key) == b"kept"
 
 
@@ -165,3 +108,81 @@ def test_deleting_delivers_what_waits(lake: Lake) -> None:
         return stream not in listed
 
     wait_until(is_gone)
+
+
+def test_source_records_are_backed_up_as_they_came(lake: Lake) -> None:
+    stream = lake.create(
+        seconds=0,
+        Prefix="data/",
+        ProcessingConfiguration=processing(APPEND_NEWLINE),
+        S3BackupMode="Enabled",
+        S3BackupConfiguration={
+            **lake.bucket,
+            "Prefix": "source/",
+            "CompressionFormat": "GZIP",
+            "BufferingHints": {"SizeInMBs": 1, "IntervalInSeconds": 0},
+        },
+    )
+    lake.put(stream, b"a", b"b")
+    (data,), (source,) = lake.wait_for(prefix="data/"), lake.wait_for(prefix="source/")
+    assert lake.body(data) == b"a\nb\n"
+    assert source.endswith(".gz")
+    assert lake.body(source) == b"ab"
+
+
+def test_expressions_and_the_time_zone_make_the_key(lake: Lake) -> None:
+    stream = lake.create(
+        seconds=0,
+        Prefix="d/!{timestamp:'year='yyyy}/!{firehose:random-string}/",
+        ErrorOutputPrefix="e/!{firehose:error-output-type}/",
+        CustomTimeZone="Asia/Tokyo",
+    )
+    lake.put(stream, b"x")
+    (key,) = lake.wait_for()
+    assert re.match(rf"d/year=\d{{4}}/[A-Za-z0-9]{{11}}/{stream}-1-", key)
+
+
+def test_metrics_are_in_cloudwatch(lake: Lake) -> None:
+    stream = lake.create(seconds=0)
+    lake.put(stream, b"12345", b"67")
+    lake.wait_for()
+    cloudwatch = lake.engine.client("cloudwatch")
+
+    def metrics() -> set[str]:
+        dimensions = [{"Name": "DeliveryStreamName", "Value": stream}]
+        listed = cloudwatch.list_metrics(Namespace="AWS/Firehose", Dimensions=dimensions)
+        return {metric["MetricName"] for metric in listed["Metrics"]}
+
+    wanted = {
+        "IncomingRecords",
+        "IncomingBytes",
+        "PutRecordBatch.Requests",
+        "DeliveryToS3.Records",
+        "DeliveryToS3.Bytes",
+        "DeliveryToS3.Success",
+        "DeliveryToS3.DataFreshness",
+    }
+    wait_until(lambda: wanted <= metrics())
+
+
+def test_a_bucket_that_is_not_there_is_told_in_the_error_log(lake: Lake) -> None:
+    logs = lake.engine.client("logs")
+    logs.create_log_group(logGroupName=f"/firehose/{lake.name}")
+    stream = lake.create(
+        seconds=0,
+        BucketARN="arn:aws:s3:::this-bucket-is-not-there",
+        CloudWatchLoggingOptions={
+            "Enabled": True,
+            "LogGroupName": f"/firehose/{lake.name}",
+            "LogStreamName": "S3Delivery",
+        },
+    )
+    lake.put(stream, b"x")
+
+    def messages() -> list[dict[str, str]]:
+        found = logs.filter_log_events(logGroupName=f"/firehose/{lake.name}")["events"]
+        return [json.loads(event["message"]) for event in found]
+
+    message = wait_until(messages)[0]
+    assert message["errorCode"] == "S3.NoSuchBucket"
+    assert message["deliveryStreamARN"].endswith(stream)
