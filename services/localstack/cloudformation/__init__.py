@@ -1,0 +1,1 @@
+"""CloudFormation: LocalStack's engine, with the faults of its resource types mended."""
