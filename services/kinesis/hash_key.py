@@ -10,9 +10,9 @@ from services.kinesis.errors import invalid_argument
 MAX_HASH_KEY = (1 << 128) - 1
 
 
-def hash_key(partition_key: str) -> int:
+def hash_key(partition_key: bytes) -> int:
     """MD5 of the key's UTF-8 bytes, read as an unsigned big-endian number."""
-    return int.from_bytes(md5(partition_key.encode(), usedforsecurity=False).digest(), "big")
+    return int.from_bytes(md5(partition_key, usedforsecurity=False).digest())
 
 
 def explicit_hash_key(text: str) -> int:

@@ -7,13 +7,12 @@ import secrets
 import threading
 import time
 from bisect import bisect_right
-from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from services.kinesis import frame, stream
-from services.kinesis.errors import internal_failure, throughput_exceeded
-from services.kinesis.hash_key import MAX_HASH_KEY, explicit_hash_key, hash_key
+from services.kinesis.errors import KinesisError, internal_failure, throughput_exceeded
+from services.kinesis.hash_key import MAX_HASH_KEY
 from services.kinesis.limits import ReadQuota, WriteQuota
 from services.kinesis.log import ShardLog, StoredRecord
 from services.kinesis.segment import Damage
@@ -31,12 +30,18 @@ MAX_BYTES = 10 * 1024 * 1024
 
 
 class PutEntry(NamedTuple):
-    """A checked record to put. `place` is its position in the call, `size` data and key."""
+    """A checked record to put: its key in UTF-8, its data, and where it goes (None: anywhere)."""
 
-    place: int
     partition_key: bytes
     data: bytes
-    size: int
+    hash_key: int | None
+
+
+class _Group(NamedTuple):
+    """The records of a call that go to one shard, and their places in the call."""
+
+    places: list[int]
+    payloads: list[frame.Payload]
 
 
 class LiveStream:
@@ -133,29 +138,23 @@ class LiveStream:
 
     # ---------------------------------------------------------------- records
 
-    def shard_for(self, entry: dict[str, Any]) -> Shard:
-        """Where a record goes: by explicit hash key, by partition key, or anywhere."""
-        explicit, partition_key = entry.get("ExplicitHashKey"), entry.get("PartitionKey")
-        if explicit is not None:
-            position = explicit_hash_key(explicit)
-        elif partition_key is not None:
-            position = hash_key(partition_key)
-        else:
-            position = secrets.randbelow(MAX_HASH_KEY + 1)
-        return self._open[bisect_right(self._starts, position) - 1]
-
     def put(
-        self, entries: Sequence[dict[str, Any]], now: float, *, limited: bool
+        self, entries: Sequence[PutEntry], now: float, *, limited: bool
     ) -> list[dict[str, Any]]:
-        """Append checked entries (`Data` as bytes); AWS's result entries, in the same order."""
+        """Append records; AWS's result entries, in the same order."""
         results: list[dict[str, Any]] = [{}] * len(entries)
-        groups: defaultdict[int, list[PutEntry]] = defaultdict(list)
+        groups: dict[int, _Group] = {}
         with self._changed:
-            for place, entry in enumerate(entries):
-                key = (entry.get("PartitionKey") or "").encode()
-                data = entry["Data"]
-                put_entry = PutEntry(place, key, data, len(key) + len(data))
-                groups[self.shard_for(entry).index].append(put_entry)
+            starts, shards = self._starts, self._open
+            for place, (key, data, hash_key) in enumerate(entries):
+                if hash_key is None:
+                    hash_key = secrets.randbelow(MAX_HASH_KEY + 1)
+                index = shards[bisect_right(starts, hash_key) - 1].index
+                group = groups.get(index)
+                if group is None:
+                    group = groups[index] = _Group([], [])
+                group.places.append(place)
+                group.payloads.append((key, data))
             for index, group in groups.items():
                 self._put_in(self.shards[index], group, now, limited, results)
             self._version += 1
@@ -165,7 +164,7 @@ class LiveStream:
     def _put_in(
         self,
         shard: Shard,
-        group: list[PutEntry],
+        group: _Group,
         now: float,
         limited: bool,
         results: list[dict[str, Any]],
@@ -173,37 +172,36 @@ class LiveStream:
         traffic = self.traffic.shard(shard.index)
         if limited:
             group = self._admitted(shard, group, now, results)
-            if not group:
+            if not group.places:
                 return
-        records = [(entry.partition_key, entry.data) for entry in group]
         flags = frame.ENCRYPTED if self.state.encryption_type == "KMS" else 0
         try:
-            ordinal, arrival = self.logs[shard.index].append(records, int(now * 1000), flags)
+            ordinal, arrival = self.logs[shard.index].append(group.payloads, int(now * 1000), flags)
         except OSError as failure:
             logger.warning("Shard %s of %s: %s", shard.shard_id, self.state.name, failure)
-            error = internal_failure()
-            for entry in group:
-                results[entry.place] = {"ErrorCode": error.code, "ErrorMessage": error.message}
+            _refuse(group.places, internal_failure(), results)
             return
         number, shard_id = shard.sequence_number(ordinal, arrival), shard.shard_id
-        for entry in group:
-            results[entry.place] = {"SequenceNumber": str(number), "ShardId": shard_id}
+        for place in group.places:
+            results[place] = {"SequenceNumber": str(number), "ShardId": shard_id}
             number += ORDINAL_STEP
-        traffic.records_in += len(group)
-        traffic.bytes_in += sum(entry.size for entry in group)
+        traffic.records_in += len(group.places)
+        traffic.bytes_in += sum(len(key) + len(data) for key, data in group.payloads)
 
     def _admitted(
-        self, shard: Shard, group: list[PutEntry], now: float, results: list[dict[str, Any]]
-    ) -> list[PutEntry]:
+        self, shard: Shard, group: _Group, now: float, results: list[dict[str, Any]]
+    ) -> _Group:
         quota = self._write_quotas.setdefault(shard.index, WriteQuota(now))
-        admitted = []
-        error = throughput_exceeded(shard.shard_id, self.state.name, self.state.account_id)
-        for entry in group:
-            if quota.admit(entry.size, now):
-                admitted.append(entry)
+        admitted, refused = _Group([], []), []
+        for place, payload in zip(*group, strict=True):
+            if quota.admit(len(payload[0]) + len(payload[1]), now):
+                admitted.places.append(place)
+                admitted.payloads.append(payload)
             else:
-                results[entry.place] = {"ErrorCode": error.code, "ErrorMessage": error.message}
-        self.traffic.shard(shard.index).writes_refused += len(group) - len(admitted)
+                refused.append(place)
+        error = throughput_exceeded(shard.shard_id, self.state.name, self.state.account_id)
+        _refuse(refused, error, results)
+        self.traffic.shard(shard.index).writes_refused += len(refused)
         return admitted
 
     def read_quota(self, shard: Shard, now: float) -> ReadQuota:
@@ -224,6 +222,11 @@ class LiveStream:
         """How old the next unread record is; 0 when there is none."""
         arrival = self.logs[shard.index].arrival_at(ordinal)
         return 0 if arrival is None else max(0, int(now * 1000) - arrival)
+
+
+def _refuse(places: list[int], error: KinesisError, results: list[dict[str, Any]]) -> None:
+    for place in places:
+        results[place] = {"ErrorCode": error.code, "ErrorMessage": error.message}
 
 
 def damage_message(state: Stream, shard: Shard, damage: Damage) -> str:

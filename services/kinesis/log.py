@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import zip_longest
 from typing import NamedTuple
 
@@ -201,36 +201,31 @@ class ShardLog:
     def _collect(self, ordinal: int, max_records: int, max_bytes: int) -> list[StoredRecord]:
         records: list[StoredRecord] = []
         size = 0
-        for record in self._records_from(ordinal, max_records):
-            size += len(record.partition_key) + len(record.data)
-            if records and size > max_bytes:
-                break
-            records.append(record)
-            if len(records) >= max_records:
-                break
-        return records
-
-    def _records_from(self, ordinal: int, wanted: int) -> Iterator[StoredRecord]:
         while ordinal < self._next_ordinal and (found := self._locate(ordinal)) is not None:
             segment, first = found
-            buffer, last = self._read_frames(segment, first, ordinal + wanted)
+            buffer, last = self._read_frames(segment, first, ordinal + max_records - len(records))
             view, offset = memoryview(buffer), 0
             for _ in range(first, last):
                 header = frame.check(view, offset)
-                offset = header.end
+                offset, arrival, flags = header.end, header.arrival_millis, header.flags
                 skipped = max(0, ordinal - header.first_ordinal)
-                if skipped >= header.records:
-                    continue
-                payloads = frame.decode(buffer, header)
-                for i in range(skipped, header.records):
-                    yield StoredRecord(
-                        header.first_ordinal + i, header.arrival_millis, *payloads[i], header.flags
-                    )
-            ordinal = (
-                segment.first_ordinals[last]
-                if last < len(segment.first_ordinals)
-                else segment.next_ordinal
-            )
+                ordinal = max(ordinal, header.first_ordinal)
+                for key, data in frame.decode(buffer, header)[skipped:]:
+                    size += len(key) + len(data)
+                    if records and size > max_bytes:
+                        return records
+                    records.append(StoredRecord(ordinal, arrival, key, data, flags))
+                    if len(records) >= max_records:
+                        return records
+                    ordinal += 1
+            ordinal = max(ordinal, self._first_after(segment, last))
+        return records
+
+    @staticmethod
+    def _first_after(segment: Segment, last: int) -> int:
+        """The first ordinal that is not in the frames before the `last`-th."""
+        firsts: array[int] = segment.first_ordinals
+        return firsts[last] if last < len(firsts) else segment.next_ordinal
 
     def _read_frames(self, segment: Segment, first: int, until: int) -> tuple[bytes, int]:
         """Frames from `first` on, up to `until` or about a mebibyte; and the frame after them."""

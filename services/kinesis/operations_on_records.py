@@ -9,14 +9,13 @@ from services.kinesis.arn import Caller, StreamKey
 from services.kinesis.errors import (
     KinesisError,
     invalid_argument,
-    serialization_error,
     shard_does_not_exist,
     stream_not_found,
     throughput_exceeded,
     validation_error,
 )
-from services.kinesis.hash_key import explicit_hash_key
-from services.kinesis.live_stream import MAX_RECORDS, LiveStream
+from services.kinesis.hash_key import explicit_hash_key, hash_key
+from services.kinesis.live_stream import MAX_RECORDS, LiveStream, PutEntry
 from services.kinesis.log import StoredRecord
 from services.kinesis.operation import Answer, Operation, Request
 from services.kinesis.request_shapes import (
@@ -36,23 +35,12 @@ _MAX_CALL_BYTES = 10 * 1024 * 1024
 
 
 def put_records(kinesis: Kinesis, caller: Caller, request: Request) -> Answer:
-    if not _looks_usual(request):
-        check_request(request, REQUEST_SHAPES["PutRecords"])
-    entries = request["Records"]
     try:
         live = _writable(kinesis, caller, request)
-    except KinesisError:
+    except (KinesisError, TypeError, AttributeError):
         check_request(request, REQUEST_SHAPES["PutRecords"])
         raise
-    total = 0
-    limit = live.state.max_record_size_in_kib * 1024
-    for i, entry in enumerate(entries, start=1):
-        size = _entry_size(live, entry, f"records.{i}.member.")
-        if size > limit:
-            raise _too_large(f"records.{i}.member.data", limit)
-        total += size
-    if total > _MAX_CALL_BYTES:
-        raise invalid_argument("Records size exceeds 10 MB limit")
+    entries = _usual_entries(live, request) or _unusual_entries(live, request)
     refuse_dry_run(request)
     results = live.put(entries, kinesis.clock.now(), limited=kinesis.shard_limits)
     failed = sum("ErrorCode" in result for result in results)
@@ -62,33 +50,50 @@ def put_records(kinesis: Kinesis, caller: Caller, request: Request) -> Answer:
     return {"FailedRecordCount": failed, "Records": results, **_encryption(live)}
 
 
-def _looks_usual(request: Request) -> bool:
-    """Whether a look at each record, much quicker than the whole service model, finds no fault."""
+def _usual_entries(live: LiveStream, request: Request) -> list[PutEntry] | None:
+    """The records, when one quick look at each finds nothing unusual.
+
+    It takes a fifth of the time of the whole service model, which finds the right words for
+    everything that this refuses.
+    """
     records = request.get("Records")
     if type(records) is not list or not 0 < len(records) <= MAX_PUT_RECORDS:
-        return False
+        return None
     if not request.keys() <= {"Records", "StreamName", "StreamARN"}:
-        return False
-    for record in records:
-        if type(record) is not dict or record.get("ExplicitHashKey") is not None:
-            return False
-        key = record.get("PartitionKey")
-        if type(record.get("Data")) is not bytes or type(key) is not str:
-            return False
-        if not 0 < len(key) <= MAX_PARTITION_KEY:
-            return False
-    names = (request.get("StreamName"), request.get("StreamARN"))
-    return all(name is None or type(name) is str for name in names)
+        return None
+    limit, total = live.state.max_record_size_in_kib * 1024, 0
+    entries = []
+    try:
+        for record in records:
+            data, partition_key = record["Data"], record["PartitionKey"]
+            if type(data) is not bytes or "ExplicitHashKey" in record:
+                return None
+            key = partition_key.encode()
+            size = len(data) + len(key)
+            if not 0 < len(partition_key) <= MAX_PARTITION_KEY or size > limit:
+                return None
+            total += size
+            entries.append(PutEntry(key, data, hash_key(key)))
+    except (TypeError, KeyError, AttributeError, UnicodeEncodeError):
+        return None
+    return entries if total <= _MAX_CALL_BYTES else None
+
+
+def _unusual_entries(live: LiveStream, request: Request) -> list[PutEntry]:
+    check_request(request, REQUEST_SHAPES["PutRecords"])
+    records = enumerate(request["Records"], start=1)
+    entries = [_entry(live, record, f"records.{i}.member.") for i, record in records]
+    if sum(len(e.data) + len(e.partition_key) for e in entries) > _MAX_CALL_BYTES:
+        raise invalid_argument("Records size exceeds 10 MB limit")
+    return entries
 
 
 def put_record(kinesis: Kinesis, caller: Caller, request: Request) -> Answer:
     live, now = _writable(kinesis, caller, request), kinesis.clock.now()
-    limit = live.state.max_record_size_in_kib * 1024
-    if _entry_size(live, request, "") > limit:
-        raise _too_large("data", limit)
+    entry = _entry(live, request, "")
     _check_ordering(live, request, now)
     refuse_dry_run(request)
-    [result] = live.put([request], now, limited=kinesis.shard_limits)
+    [result] = live.put([entry], now, limited=kinesis.shard_limits)
     live.traffic.put_record_calls += 1
     if (code := result.get("ErrorCode")) is not None:
         status = 500 if code == "InternalFailure" else 400
@@ -104,26 +109,23 @@ def _writable(kinesis: Kinesis, caller: Caller, request: Request) -> LiveStream:
     return live
 
 
-def _entry_size(live: LiveStream, entry: dict[str, Any], path: str) -> int:
-    """Bytes of data and partition key; raises what AWS checks record by record."""
-    key = entry.get("PartitionKey")
-    if key is None:
-        if live.state.distribution != "AUTO":
-            raise validation_error(
-                f"Value null at '{path}partitionKey' failed to satisfy constraint: "
-                "Member must not be null"
-            )
-        key = ""
-    if (explicit := entry.get("ExplicitHashKey")) is not None:
-        explicit_hash_key(explicit)
-    return len(entry["Data"]) + (len(key) if key.isascii() else _utf8_length(key))
-
-
-def _utf8_length(text: str) -> int:
-    try:
-        return len(text.encode())
-    except UnicodeEncodeError:
-        raise serialization_error("") from None
+def _entry(live: LiveStream, record: dict[str, Any], path: str) -> PutEntry:
+    """A record that keeps to the service model; raises what AWS checks besides."""
+    partition_key, explicit = record.get("PartitionKey"), record.get("ExplicitHashKey")
+    if partition_key is None and live.state.distribution != "AUTO":
+        raise validation_error(
+            f"Value null at '{path}partitionKey' failed to satisfy constraint: "
+            "Member must not be null"
+        )
+    key, position = (partition_key or "").encode(), None
+    if explicit is not None:
+        position = explicit_hash_key(explicit)
+    elif partition_key is not None:
+        position = hash_key(key)
+    limit = live.state.max_record_size_in_kib * 1024
+    if len(record["Data"]) + len(key) > limit:
+        raise _too_large(f"{path}data", limit)
+    return PutEntry(key, record["Data"], position)
 
 
 def _too_large(path: str, limit: int) -> KinesisError:
@@ -314,11 +316,15 @@ def _place(kinesis: Kinesis, place: ShardIterator, now: float) -> tuple[LiveStre
 
 def describe_records(shard: Shard, stored: list[StoredRecord]) -> list[dict[str, Any]]:
     """AWS's `Record`s, with `Data` as bytes."""
-    records = []
+    records, arrived, before, seconds = [], -1, 0, 0.0
     for ordinal, arrival, partition_key, data, flags in stored:
+        if arrival != arrived:
+            # All records of one call arrived together: the rest of their numbers is the same.
+            arrived, seconds = arrival, arrival / 1000
+            before = shard.sequence_number(0, arrival)
         record: dict[str, Any] = {
-            "SequenceNumber": str(shard.sequence_number(ordinal, arrival)),
-            "ApproximateArrivalTimestamp": arrival / 1000,
+            "SequenceNumber": str(before + ordinal * sequence_number.ORDINAL_STEP),
+            "ApproximateArrivalTimestamp": seconds,
             "Data": data,
             "PartitionKey": partition_key.decode(),
         }

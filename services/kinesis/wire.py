@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from binascii import Error as Base64Error
 from binascii import a2b_base64, b2a_base64
-from collections.abc import Iterator
 from typing import Any, NamedTuple, Protocol
 
 import orjson
@@ -44,12 +42,14 @@ class JsonCodec:
 
     def request(self, operation: str, body: bytes) -> dict[str, Any]:
         try:
-            request = orjson.loads(body)
+            request = _object(orjson.loads(body))
         except ValueError:
             raise serialization_error("") from None
-        for holder in _data_holders(operation, _object(request)):
-            holder["Data"] = _from_base64(holder["Data"])
-        return _object(request)
+        if operation == "PutRecords":
+            _decode_data(request.get("Records"))
+        elif operation == "PutRecord":
+            _decode_data([request])
+        return request
 
     def answer(self, answer: dict[str, Any]) -> bytes:
         return orjson.dumps(answer, default=_to_base64)
@@ -102,24 +102,19 @@ def _object(request: Any) -> dict[str, Any]:
     return request
 
 
-def _data_holders(operation: str, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    if operation == "PutRecords":
-        records = request.get("Records")
-        holders = records if isinstance(records, list) else []
-    elif operation == "PutRecord":
-        holders = [request]
-    else:
+def _decode_data(records: Any) -> None:
+    """Base64 to bytes in place. What is not text stays: the service model refuses it."""
+    if not isinstance(records, list):
         return
-    for holder in holders:
-        if isinstance(holder, dict) and isinstance(holder.get("Data"), str):
-            yield holder
-
-
-def _from_base64(text: str) -> bytes:
-    try:
-        return a2b_base64(text, strict_mode=True)
-    except (Base64Error, ValueError) as wrong:
-        raise serialization_error(f"'{text}' can not be converted to a Blob: {wrong}") from None
+    for record in records:
+        if type(record) is dict and type(text := record.get("Data")) is str:
+            try:
+                record["Data"] = a2b_base64(text, strict_mode=True)
+            except ValueError as wrong:
+                shown = text if len(text) < 100 else f"{text[:100]}…"
+                raise serialization_error(
+                    f"'{shown}' can not be converted to a Blob: {wrong}"
+                ) from None
 
 
 def _to_base64(value: Any) -> str:

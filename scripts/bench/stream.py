@@ -1,0 +1,305 @@
+"""How fast streams are, beside other engines in the same run; prints a table, writes nothing.
+
+    python -m scripts.bench.stream [--engines riacho kinesalite ministack localstack] [--to 300000]
+
+One boto3 client in one process, batches of 500 records of 200 bytes, 4 shards.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from scripts.bench.peers import PEERS, PeerUnavailable, RunningPeer
+
+RECORD_BYTES = 200
+BATCH = 500
+SHARDS = 4
+LEVELS = (0, 100_000, 300_000, 1_000_000, 2_000_000)
+MEASURED_BATCHES = 60
+MEASURED_PUTS = 400
+MEASURED_READS = 60_000
+IDLE_STREAMS = 20
+#: An engine that needs longer to be filled up to the next level stops there.
+PATIENCE_SECONDS = 90.0
+
+
+@dataclass
+class Level:
+    """What was measured with so many records in the stream. Rates in records per second."""
+
+    records: int
+    put_records: float
+    put_record_p50_millis: float
+    get_records: float
+
+
+@dataclass
+class Result:
+    """One engine. Memory in bytes, CPU as a share of one core."""
+
+    engine: str
+    version: str
+    levels: list[Level] = field(default_factory=list)
+    memory_per_record: float | None = None
+    idle_cpu: float | None = None
+    neighbours: dict[str, dict[str, float]] = field(default_factory=dict)
+    note: str = ""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--engines", nargs="+", choices=tuple(PEERS), default=_default_engines())
+    parser.add_argument("--to", type=int, default=300_000, help="the last level, in records")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument("--producer", nargs=2, help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    if options.producer:
+        produce(*options.producer)
+        return
+    levels = [level for level in LEVELS if level <= options.to]
+    results = [measure(name, levels) for name in options.engines]
+    if options.json:
+        print(json.dumps([asdict(result) for result in results], indent=2))
+    else:
+        print(table(results))
+
+
+def _default_engines() -> list[str]:
+    return ["riacho", "kinesalite", "ministack", "localstack"]
+
+
+def measure(name: str, levels: Sequence[int]) -> Result:
+    """Bring an engine up and measure it; what fails becomes a note."""
+    try:
+        with PEERS[name]() as peer:
+            print(f"{name} {peer.version} …", file=sys.stderr, flush=True)
+            return _measure(peer, levels)
+    except PeerUnavailable as failure:
+        return Result(name, "", note=str(failure))
+
+
+def _measure(peer: RunningPeer, levels: Sequence[int]) -> Result:
+    result = Result(peer.name, peer.version)
+    client = connect("kinesis", peer.endpoint_url)
+    result.idle_cpu = _idle_cpu(peer, client)
+    stream = _create(client, "bench")
+    _put_batches(client, stream, 1)
+    memory, present = memory_of(peer.pid), BATCH
+    for level in levels:
+        started = time.monotonic()
+        while present < level:
+            present += _put_batches(client, stream, 20)
+            if time.monotonic() - started > PATIENCE_SECONDS:
+                result.note = f"stopped at {present:,} records: too slow to be filled"
+                return result
+        result.levels.append(_level(client, stream, level))
+        present += MEASURED_BATCHES * BATCH + MEASURED_PUTS
+    result.memory_per_record = (memory_of(peer.pid) - memory) / present
+    if peer.name == "riacho":
+        result.neighbours = _neighbours(peer)
+    return result
+
+
+def connect(service: str, endpoint_url: str) -> Any:
+    return boto3.client(
+        service,
+        endpoint_url=endpoint_url,
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        config=Config(retries={"total_max_attempts": 3}, read_timeout=120),
+    )
+
+
+def _create(client: Any, name: str, shards: int = SHARDS) -> str:
+    client.create_stream(StreamName=name, ShardCount=shards)
+    while client.describe_stream(StreamName=name)["StreamDescription"]["StreamStatus"] != "ACTIVE":
+        time.sleep(0.1)
+    return name
+
+
+def _batch() -> list[dict[str, Any]]:
+    return [
+        {"Data": os.urandom(RECORD_BYTES), "PartitionKey": uuid.uuid4().hex} for _ in range(BATCH)
+    ]
+
+
+def _put_batches(client: Any, stream: str, count: int) -> int:
+    records = _batch()
+    for _ in range(count):
+        answer = client.put_records(StreamName=stream, Records=records)
+        if answer["FailedRecordCount"]:
+            raise PeerUnavailable(f"{answer['FailedRecordCount']} records failed")
+    return count * BATCH
+
+
+def _level(client: Any, stream: str, level: int) -> Level:
+    records = _batch()
+    started = time.perf_counter()
+    for _ in range(MEASURED_BATCHES):
+        client.put_records(StreamName=stream, Records=records)
+    put_rate = MEASURED_BATCHES * BATCH / (time.perf_counter() - started)
+
+    def put() -> None:
+        client.put_record(StreamName=stream, Data=records[0]["Data"], PartitionKey="k")
+
+    return Level(level, put_rate, _p50_millis(put, MEASURED_PUTS), _read_rate(client, stream))
+
+
+def _p50_millis(call: Callable[[], object], times: int) -> float:
+    taken = []
+    for _ in range(times):
+        started = time.perf_counter()
+        call()
+        taken.append(time.perf_counter() - started)
+    return statistics.median(taken) * 1000
+
+
+def _read_rate(client: Any, stream: str) -> float:
+    read, started = 0, time.perf_counter()
+    for count in _pages(client, stream):
+        read += count
+        if read >= MEASURED_READS:
+            break
+    return read / (time.perf_counter() - started)
+
+
+def _pages(client: Any, stream: str) -> Iterator[int]:
+    description = client.describe_stream(StreamName=stream)["StreamDescription"]
+    for shard in description["Shards"]:
+        iterator = client.get_shard_iterator(
+            StreamName=stream, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+        )["ShardIterator"]
+        while True:
+            answer = client.get_records(ShardIterator=iterator, Limit=10_000)
+            yield len(answer["Records"])
+            iterator = answer["NextShardIterator"]
+            if not answer["Records"] or answer["MillisBehindLatest"] == 0:
+                break
+
+
+def _idle_cpu(peer: RunningPeer, client: Any, seconds: float = 10.0) -> float:
+    for i in range(IDLE_STREAMS):
+        _create(client, f"idle-{i}", 1)
+    before, started = cpu_of(peer.pid), time.monotonic()
+    time.sleep(seconds)
+    return (cpu_of(peer.pid) - before) / (time.monotonic() - started)
+
+
+def _neighbours(peer: RunningPeer) -> dict[str, dict[str, float]]:
+    """p50 of an S3 and a DynamoDB put in ms: alone, and while a producer runs at full speed."""
+    s3, dynamodb = connect("s3", peer.endpoint_url), connect("dynamodb", peer.endpoint_url)
+    s3.create_bucket(Bucket="bench")
+    dynamodb.create_table(
+        TableName="bench",
+        KeySchema=[{"AttributeName": "k", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "k", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    dynamodb.get_waiter("table_exists").wait(TableName="bench", WaiterConfig={"Delay": 1})
+
+    def measured() -> dict[str, float]:
+        return {
+            "s3_put_p50_millis": _p50_millis(
+                lambda: s3.put_object(Bucket="bench", Key="k", Body=b"x" * 1000), 40
+            ),
+            "dynamodb_put_p50_millis": _p50_millis(
+                lambda: dynamodb.put_item(TableName="bench", Item={"k": {"S": "k"}}), 40
+            ),
+        }
+
+    measured()
+    alone = measured()
+    command = [sys.executable, "-m", "scripts.bench.stream", "--producer", peer.endpoint_url]
+    producer = subprocess.Popen([*command, "bench"], stdout=subprocess.PIPE, text=True)
+    try:
+        assert producer.stdout is not None
+        producer.stdout.readline()
+        return {"alone": alone, "beside a producer": measured()}
+    finally:
+        producer.terminate()
+        producer.communicate()
+
+
+def produce(endpoint_url: str, stream: str) -> None:
+    """Put at full speed until somebody ends this process."""
+    client = connect("kinesis", endpoint_url)
+    _put_batches(client, stream, 5)
+    print("producing", flush=True)
+    while True:
+        _put_batches(client, stream, 100)
+
+
+def _family(pid: int) -> Iterator[int]:
+    """The process and all below it."""
+    yield pid
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in task.read_text().split():
+            yield from _family(int(child))
+
+
+def memory_of(pid: int) -> int:
+    """Resident bytes of a process and its children."""
+    total = 0
+    for member in _family(pid):
+        status = Path(f"/proc/{member}/status").read_text()
+        lines = (line.split() for line in status.splitlines())
+        total += sum(int(words[1]) * 1024 for words in lines if words[0] == "VmRSS:")
+    return total
+
+
+def cpu_of(pid: int) -> float:
+    """Seconds of CPU that a process and its children have used."""
+    ticks = 0
+    for member in _family(pid):
+        fields = Path(f"/proc/{member}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def table(results: Sequence[Result]) -> str:
+    """The results in Markdown."""
+    lines = [
+        "| engine | records in the stream | PutRecords, records/s | put_record p50, ms "
+        "| GetRecords, records/s |",
+        "|---|---|---|---|---|",
+    ]
+    for result in results:
+        name = f"{result.engine} {result.version}".strip()
+        lines += [
+            f"| {name} | {level.records:,} | {level.put_records:,.0f} "
+            f"| {level.put_record_p50_millis:.2f} | {level.get_records:,.0f} |"
+            for level in result.levels
+        ]
+        if result.note:
+            lines.append(f"| {name} | {result.note} | | | |")
+    lines += ["", "| engine | 20 idle streams, share of a core | memory per record, bytes |"]
+    lines.append("|---|---|---|")
+    for result in results:
+        if result.idle_cpu is not None:
+            memory = result.memory_per_record
+            shown = "–" if memory is None else f"{memory:.0f}"
+            lines.append(f"| {result.engine} | {result.idle_cpu:.1%} | {shown} |")
+    for result in results:
+        for when, measured in result.neighbours.items():
+            words = ", ".join(f"{name} {value:.1f}" for name, value in measured.items())
+            lines.append(f"\n{result.engine}, {when}: {words}")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
