@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from typing import Any
 
 from services.clock import MovableClock
@@ -71,8 +72,15 @@ class Glue:
 def make_glue(running: Running) -> Glue:
     """The engine's Glue: on disk in the data folder, unless tests keep everything in memory."""
     in_memory = running.settings.stream_storage == "memory"
-    location = None if in_memory else running.settings.data_dir / "glue" / "catalog.sqlite"
-    return Glue(Store(location), running.clock, _clients(running.settings.port))
+    location = None if in_memory else catalog_file(running)
+    glue = Glue(Store(location), running.clock, _clients(running.settings.port))
+    running.when_stopping(glue.close)
+    return glue
+
+
+def catalog_file(running: Running) -> Path:
+    """Where the catalog is kept."""
+    return running.settings.data_dir / "glue" / "catalog.sqlite"
 
 
 def _clients(port: int) -> Clients:

@@ -14,7 +14,7 @@ from localstack.aws.spec import load_service
 from localstack.services.plugins import Service, aws_provider
 
 from services.glue.errors import GlueError
-from services.glue.glue import make_glue
+from services.glue.glue import Glue, catalog_file, make_glue
 from services.localstack.data_calls import DataAnswer, DataCall, DataRequest, data_calls
 from services.localstack.running import running
 
@@ -48,6 +48,16 @@ def glue_riacho() -> Service:
     return _service()
 
 
+def glue_core() -> Glue:
+    """This engine's Glue, made at the first call."""
+    return running().core("glue", make_glue)
+
+
+if catalog_file(running()).exists():
+    # Crawlers of an earlier run may be scheduled: their clockwork starts with the engine.
+    glue_core()
+
+
 def _service() -> Service:
     model = load_service("glue")
     dispatch = {name: _operation(name) for name in model.operation_names}
@@ -58,9 +68,8 @@ def _service() -> Service:
 
 def _operation(name: str) -> Callable[[RequestContext, dict[str, Any]], dict[str, Any]]:
     def call(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
-        core = running().core("glue", make_glue)
         try:
-            return core.call(
+            return glue_core().call(
                 name,
                 _with_seconds(request or {}),
                 region=context.region,
@@ -78,10 +87,13 @@ def _data_call(name: str) -> DataCall:
     def call(request: DataRequest) -> DataAnswer | None:
         if not request.headers.get("content-type", "").startswith(JSON_TYPE):
             return None  # CBOR: LocalStack's chain speaks it.
-        core = running().core("glue", make_glue)
         try:
-            wanted = _parsed(request.body)
-            answer = core.call(name, wanted, region=request.region, account_id=request.account_id)
+            answer = glue_core().call(
+                name,
+                _parsed(request.body),
+                region=request.region,
+                account_id=request.account_id,
+            )
         except GlueError as wrong:
             return _json(wrong.status, {"__type": wrong.code, "message": wrong.message})
         return _json(200, answer)
