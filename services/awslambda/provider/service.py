@@ -8,16 +8,19 @@ from typing import IO, Any
 
 from localstack.aws.api import CommonServiceException, RequestContext
 from localstack.aws.api.lambda_ import InvocationResponse, InvocationType
+from localstack.services.lambda_ import provider as localstack_provider
 from localstack.services.lambda_.invocation import version_manager
 from localstack.services.lambda_.invocation.execution_environment import (
     ExecutionEnvironment,
 )
 from localstack.services.lambda_.invocation.lambda_models import Invocation, InvocationResult
+from localstack.services.lambda_.invocation.lambda_service import LambdaService
 from localstack.services.lambda_.invocation.version_manager import LambdaVersionManager
 from localstack.services.lambda_.provider import LambdaProvider
 from localstack.utils.strings import to_str
 
 from services.awslambda.limits import refuse_payload
+from services.awslambda.provider.event_source_mappings import StreamWorkerFactory
 from services.awslambda.provider.function_metrics import MetricWriter
 
 
@@ -25,7 +28,7 @@ class FunctionsProvider(LambdaProvider):
     """Everything of the API that is not here is LocalStack's."""
 
     def __init__(self) -> None:
-        replace_parts()
+        replace_parts(self)
         super().__init__()
 
     def invoke(
@@ -52,8 +55,16 @@ class FunctionsProvider(LambdaProvider):
         return response
 
 
-def replace_parts() -> None:
+def replace_parts(provider: FunctionsProvider) -> None:
     """Put our parts where LocalStack looks its own up. May be called again."""
+
+    class WorkerFactory(StreamWorkerFactory):
+        @property
+        def lambda_service(self) -> LambdaService:
+            # Loading a state makes another one.
+            return provider.lambda_service
+
+    localstack_provider.EsmWorkerFactory = WorkerFactory
     metrics = MetricWriter()
 
     def count_invocation(function_name: str, account_id: str, region_name: str) -> None:
