@@ -10,8 +10,9 @@ from types import FrameType
 from typing import Any
 
 from consumers.kcl.record_processor import ProcessorFactory
-from consumers.kcl.scheduler import Scheduler, WorkerProgress
+from consumers.kcl.scheduler import Scheduler
 from consumers.kcl.settings import LOCAL, SchedulerSettings
+from consumers.kcl.shard_consumers import WorkerProgress
 
 
 def run_worker(

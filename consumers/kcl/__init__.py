@@ -11,8 +11,9 @@ from consumers.kcl.record_processor import (
     ShardRecordProcessor,
     ShutdownRequestedInput,
 )
-from consumers.kcl.scheduler import Scheduler, WorkerProgress
+from consumers.kcl.scheduler import Scheduler
 from consumers.kcl.settings import LOCAL, SchedulerSettings
+from consumers.kcl.shard_consumers import WorkerProgress
 
 __all__ = [
     "LOCAL",

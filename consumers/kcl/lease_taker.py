@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from consumers.kcl.lease import Lease, LeaseTable
 from consumers.kcl.lease_assignment import TakePlan, plan_take
 from consumers.kcl.lease_expiry import LeaseObserver
+from consumers.kcl.metrics import Metrics, NoMetrics
 from consumers.kcl.settings import SchedulerSettings
 
 log = logging.getLogger(__name__)
@@ -24,12 +25,18 @@ class LeaseTaker:
         settings: SchedulerSettings,
         monotonic: Callable[[], float],
         chance: random.Random | None = None,
+        *,
+        is_wanted: Callable[[Lease], bool] = lambda lease: True,
+        metrics: Metrics | None = None,
     ) -> None:
+        """`is_wanted` leaves leases out of sight, such as those of streams read no more."""
         self._table = table
         self._worker_id = worker_id
         self._settings = settings
         self._monotonic = monotonic
         self._chance = chance or random.Random()
+        self._is_wanted = is_wanted
+        self._metrics = metrics or NoMetrics()
         self._observer = LeaseObserver()
         #: The last plan, for metrics and health.
         self.last_plan = TakePlan()
@@ -37,12 +44,17 @@ class LeaseTaker:
     def take(self) -> Sequence[Lease]:
         """One look: the leases that are now this worker's."""
         started = self._monotonic()
-        leases = self._table.list_leases()
+        leases = [lease for lease in self._table.list_leases() if self._is_wanted(lease)]
         now = self._monotonic()
         observed = self._observer.observe(leases, now)
         plan = plan_take(observed, self._worker_id, now, self._settings, self._chance)
         self.last_plan = plan
         is_slow = now - started > self._settings.renewer_interval_seconds / 2
+        taken = self._take_planned(plan, is_slow)
+        self._measure(plan, len(taken))
+        return taken
+
+    def _take_planned(self, plan: TakePlan, is_slow: bool) -> list[Lease]:
         taken = []
         for lease in plan.take:
             if plan.is_stealing and is_slow:
@@ -52,3 +64,18 @@ class LeaseTaker:
                 self._observer.renewed(mine, self._monotonic())
                 taken.append(mine)
         return taken
+
+    def _measure(self, plan: TakePlan, taken: int) -> None:
+        measured = {
+            "TotalLeases": plan.total_leases,
+            "NumWorkers": plan.num_workers,
+            "NeededLeases": plan.needed_leases,
+            "LeasesToTake": len(plan.take),
+            "TakenLeases": taken,
+            "UntakenLeases": len(plan.take) - taken,
+            "ExpiredLeases": plan.expired_leases,
+            "VeryOldLeases": plan.very_old_leases,
+            "LeaseSpillover": plan.lease_spillover,
+        }
+        for name, value in measured.items():
+            self._metrics.add("TakeLeases", name, value)

@@ -25,6 +25,7 @@ _THROTTLED = (
 )
 #: From this many in a row on, throttling is worth an error in the log, as in KCL.
 _MANY_THROTTLES = 5
+_WARN_EVERY_SECONDS = 60.0
 
 
 class ShardReader:
@@ -55,7 +56,9 @@ class ShardReader:
             if code == "ExpiredIteratorException":
                 self._iterator = None
                 return self._read()
-            if code == "ResourceNotFoundException" and self._shard_is_gone():
+            if code == "ResourceNotFoundException" and shard_is_gone(
+                self._kinesis, self._stream_name, self._shard_id
+            ):
                 # Trimmed away as a whole: nobody can read it any more, so it has ended.
                 return RecordsBatch((), 0, is_shard_end=True)
             raise
@@ -113,17 +116,16 @@ class ShardReader:
             "StartingSequenceNumber": start.sequence_number,
         }
 
-    def _shard_is_gone(self) -> bool:
-        """Whether the stream is there and the shard is not. Without its stream a shard has not
-        ended: the stream may come back, or its deletion was a mistake somebody should see."""
-        try:
-            pages = self._kinesis.get_paginator("list_shards").paginate(
-                StreamName=self._stream_name
-            )
-            listed = {shard["ShardId"] for page in pages for shard in page["Shards"]}
-        except ClientError:
-            return False
-        return self._shard_id not in listed
+
+def shard_is_gone(kinesis: Any, stream_name: str, shard_id: str) -> bool:
+    """Whether the stream is there and the shard is not. Without its stream a shard has not
+    ended: the stream may come back, or its deletion was a mistake somebody should see."""
+    try:
+        pages = kinesis.get_paginator("list_shards").paginate(StreamName=stream_name)
+        listed = {shard["ShardId"] for page in pages for shard in page["Shards"]}
+    except ClientError:
+        return False
+    return shard_id not in listed
 
 
 class PollingPublisher:
@@ -135,6 +137,7 @@ class PollingPublisher:
         self._queue = PrefetchQueue(settings)
         self._stopping = threading.Event()
         self._throttles = 0
+        self._warned_at: float | None = None
         self._name = name
         self._thread = threading.Thread(target=self._run, name=f"poll-{name}", daemon=True)
 
@@ -171,17 +174,24 @@ class PollingPublisher:
             if code == "InvalidArgumentException":
                 raise  # the checkpoint is no position of this shard: time will not mend it
             if code not in _THROTTLED:
-                log.warning("Shard %s is read again: %s", self._name, error)
+                self._warn(error)
                 return None
             self._throttles += 1
             level = logging.ERROR if self._throttles >= _MANY_THROTTLES else logging.WARNING
             log.log(level, "Shard %s is throttled, %d in a row.", self._name, self._throttles)
             return None
         except (BotoCoreError, InvalidShardAnswer) as error:
-            log.warning("Shard %s is read again: %s", self._name, error)
+            self._warn(error)
             return None
-        self._throttles = 0
+        self._throttles, self._warned_at = 0, None
         return batch
+
+    def _warn(self, error: Exception) -> None:
+        """Once a minute: an engine that is away for long should not fill the log."""
+        now = time.monotonic()
+        if self._warned_at is None or now - self._warned_at > _WARN_EVERY_SECONDS:
+            self._warned_at = now
+            log.warning("Shard %s is read again: %s", self._name, error)
 
     def _pause(self, batch: RecordsBatch | None) -> float:
         """Seconds between the starts of two reads: short while the shard is behind."""

@@ -6,26 +6,18 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Protocol
 
 from consumers.kcl.checkpointer import RecordProcessorCheckpointer
+from consumers.kcl.dead_letters import DeadLetters
 from consumers.kcl.deaggregation import after_checkpoint
 from consumers.kcl.errors import ShardStopped, ShutdownException
 from consumers.kcl.record_processor import (
-    KinesisClientRecord,
     ProcessRecordsInput,
     ShardRecordProcessor,
 )
 from consumers.kcl.settings import SchedulerSettings
 
 log = logging.getLogger(__name__)
-
-
-class DeadLetters(Protocol):
-    """Where a record goes that a processor cannot digest."""
-
-    def put(self, shard_id: str, record: KinesisClientRecord, error: Exception) -> None:
-        """Keep it, durably. Raises when it could not."""
 
 
 class GuardedCalls:
@@ -36,12 +28,14 @@ class GuardedCalls:
 
     def __init__(
         self,
+        stream_name: str,
         shard_id: str,
         settings: SchedulerSettings,
         dead_letters: DeadLetters | None,
         is_wanted: Callable[[], bool],
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        self._stream_name = stream_name
         self._shard_id = shard_id
         self._settings = settings
         self._dead_letters = dead_letters
@@ -105,7 +99,8 @@ class GuardedCalls:
         records = given.records
         if len(records) == 1:
             assert self._dead_letters is not None
-            self._dead_letters.put(self._shard_id, records[0], error)
+            reason = f"{type(error).__name__}: {error}"
+            self._dead_letters.put(self._stream_name, self._shard_id, records[0], reason)
             return True
         middle = len(records) // 2
         for part in (records[:middle], records[middle:]):

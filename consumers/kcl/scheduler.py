@@ -1,4 +1,4 @@
-"""One worker of an application: holds leases and runs a consumer for each."""
+"""One worker of an application: takes and keeps leases, and runs a consumer for each."""
 
 from __future__ import annotations
 
@@ -7,63 +7,50 @@ import random
 import threading
 import time
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from consumers.kcl.dead_letters import DeadLetters, KinesisDeadLetters
 from consumers.kcl.errors import KclError
 from consumers.kcl.extended_sequence_number import ExtendedSequenceNumber
-from consumers.kcl.lease_cleanup import cleanable
+from consumers.kcl.fan_out import FanOutPublisher, RegisteredConsumer
+from consumers.kcl.health import Report
+from consumers.kcl.leader import is_leader
+from consumers.kcl.lease import Lease, LeaseTable
 from consumers.kcl.lease_renewer import HeldLease, LeaseRenewer
 from consumers.kcl.lease_table_dynamodb import DynamoDBLeaseTable
 from consumers.kcl.lease_taker import LeaseTaker
+from consumers.kcl.metrics import CloudWatchMetrics, Metrics, NoMetrics, timed
 from consumers.kcl.polling import PollingPublisher, ShardReader
-from consumers.kcl.processor_errors import DeadLetters, GuardedCalls
 from consumers.kcl.record_processor import ProcessorFactory
 from consumers.kcl.retrieval import RecordsPublisher
 from consumers.kcl.settings import SchedulerSettings
 from consumers.kcl.shard import StreamIdentifier
-from consumers.kcl.shard_consumer import ConsumerState, ShardConsumer
+from consumers.kcl.shard_consumers import ShardConsumers, WorkerProgress
 from consumers.kcl.shard_detector import ShardDetector
-from consumers.kcl.shard_sync_task import ShardSyncTask, leases_of
-from consumers.kcl.tenure import LeaseTenure
+from consumers.kcl.shard_sync_task import ShardSyncTask
+from consumers.kcl.streams import identify
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class ShardProgress:
-    """One shard as this worker sees it."""
-
-    state: str
-    records_processed: int
-    millis_behind_latest: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerProgress:
-    """What a worker holds and has done since it started. Shards it lost keep their counts."""
-
-    worker_id: str
-    leases_held: tuple[str, ...]
-    shards: dict[str, ShardProgress] = field(default_factory=dict)
-    records_processed: int = 0
 
 
 class Scheduler:
     """Runs on the calling thread (`run`) or its own (`start`) until `shutdown`.
 
-    `kinesis` and `dynamodb` are boto3 clients; `processor_factory` makes one processor a shard.
-    `on_progress` is called about twice a second from the scheduler's thread and must not block.
+    `stream_name` is one stream, or a sequence of several that share the application's leases.
+    `kinesis`, `dynamodb` and (for metrics) `cloudwatch` are boto3 clients; `processor_factory`
+    makes one processor a shard. Leases lie in the DynamoDB table `application_name` unless
+    another `lease_table` is given. `on_progress` is called about twice a second from the
+    scheduler's thread and must not block.
     """
 
     def __init__(
         self,
         application_name: str,
-        stream_name: str,
+        stream_name: str | Sequence[str],
         kinesis: Any,
         dynamodb: Any,
         processor_factory: ProcessorFactory,
@@ -71,51 +58,70 @@ class Scheduler:
         worker_id: str | None = None,
         settings: SchedulerSettings | None = None,
         on_progress: Callable[[WorkerProgress], None] | None = None,
+        lease_table: LeaseTable | None = None,
         dead_letters: DeadLetters | None = None,
+        cloudwatch: Any = None,
         monotonic: Callable[[], float] = time.monotonic,
         chance: random.Random | None = None,
     ) -> None:
         self.application_name = application_name
         self.worker_id = worker_id or str(uuid.uuid4())
         self.settings = settings or SchedulerSettings()
-        self._stream = StreamIdentifier(stream_name)
+        self._stream_names = stream_name
         self._kinesis = kinesis
-        self._processor_factory = processor_factory
-        self._dead_letters = dead_letters
         self._on_progress = on_progress
         self._monotonic = monotonic
-        self._table = DynamoDBLeaseTable(
+        self._table = lease_table or DynamoDBLeaseTable(
             dynamodb,
             application_name,
             billing_mode=self.settings.billing_mode,
             consistent_reads=self.settings.consistent_reads,
         )
-        self._renewer = LeaseRenewer(self._table, self.worker_id, self.settings, monotonic)
-        self._taker = LeaseTaker(self._table, self.worker_id, self.settings, monotonic, chance)
-        self._sync = ShardSyncTask(
-            self._stream,
-            self._table,
-            ShardDetector(kinesis, stream_name, self.settings),
-            self.settings,
-        )
-        self._consumers: dict[str, tuple[HeldLease, ShardConsumer]] = {}
-        self._totals: dict[str, ShardProgress] = {}
+        self._metrics = self._choose_metrics(cloudwatch)
         self._stopping = threading.Event()
         self._renewing_ended = threading.Event()
-        self._wants_graceful_end = True
         self._wake = threading.Event()
         self._take_now = threading.Event()
+        self._wants_graceful_end = True
+        self._renewed_at: float | None = None
+        self._streams: dict[str | None, ShardSyncTask] = {}
+        self._fan_out: dict[str, RegisteredConsumer] = {}
+        self._renewer = LeaseRenewer(self._table, self.worker_id, self.settings, monotonic)
+        self._taker = LeaseTaker(
+            self._table,
+            self.worker_id,
+            self.settings,
+            monotonic,
+            chance,
+            is_wanted=lambda lease: lease.stream_identifier in self._streams,
+            metrics=self._metrics,
+        )
+        self._consumers = ShardConsumers(
+            self._table,
+            self._renewer,
+            processor_factory,
+            self._publisher,
+            self.settings,
+            dead_letters=dead_letters or self._choose_dead_letters(),
+            metrics=self._metrics,
+            stopping=self._stopping,
+            on_end=self._consumer_ended,
+        )
         self._threads: list[threading.Thread] = []
         self._own_thread: threading.Thread | None = None
 
     # From outside
 
     def run(self) -> None:
-        """Work until `shutdown`. Raises StreamNotFound, LeaseTableOfAnotherShape at the start."""
+        """Work until `shutdown`. Raises StreamNotFound, LeaseTableOfAnotherShape,
+        InconsistentShards at the start."""
         self._initialize()
+        if isinstance(self._metrics, CloudWatchMetrics):
+            self._metrics.start()
         self._start_thread("lease-renewer", self._renew_forever)
         self._start_thread("lease-taker", self._take_forever)
-        self._start_thread("shard-sync", self._sync_forever)
+        self._start_thread("shard-sync", self._audit_forever)
+        self._start_thread("lease-cleanup", self._clean_up_forever)
         try:
             self._run_consumers()
         finally:
@@ -146,30 +152,78 @@ class Scheduler:
 
     def progress(self) -> WorkerProgress:
         """Leases held and records processed, as of now."""
-        consumers = [consumer for _, consumer in list(self._consumers.values())]
-        shards = dict(self._totals)
-        for consumer in consumers:
-            shards[consumer.shard_id] = self._progress_of(consumer)
-        held = sorted(
-            h.lease.shard_id for h in self._renewer.held().values() if not h.lease.has_ended
+        shards = self._consumers.progress()
+        held = self._renewer.held().items()
+        return WorkerProgress(
+            self.worker_id,
+            tuple(sorted(key for key, lease in held if not lease.lease.has_ended)),
+            shards,
+            sum(shard.records_processed for shard in shards.values()),
         )
-        total = sum(shard.records_processed for shard in shards.values())
-        return WorkerProgress(self.worker_id, tuple(held), shards, total)
 
     def failed_shards(self) -> dict[str, Exception]:
         """Shards that stand still because their processor failed, with its error."""
-        consumers = [consumer for _, consumer in list(self._consumers.values())]
-        return {c.shard_id: c.error for c in consumers if c.error is not None}
+        return self._consumers.failed()
+
+    def health(self) -> Report:
+        """For `HealthEndpoint`: whether this worker is well, what it holds and has done."""
+        problems = [f"Shard {key} stands still: {e}" for key, e in self.failed_shards().items()]
+        problems += [
+            f"The processor of shard {key} has been busy with one call for {seconds:.0f} s."
+            for key, seconds in self._consumers.hanging().items()
+        ]
+        if self._renewed_at is None:
+            problems.append("The worker has not started.")
+        elif (age := self._monotonic() - self._renewed_at) > self.settings.failover_seconds:
+            problems.append(f"Leases have not been renewed for {age:.0f} s.")
+        progress = self.progress()
+        return {
+            "status": "unhealthy" if problems else "healthy",
+            "problems": problems,
+            "application_name": self.application_name,
+            "worker_id": self.worker_id,
+            "leases_held": list(progress.leases_held),
+            "records_processed": progress.records_processed,
+            "shards": {
+                key: {
+                    "state": shard.state,
+                    "records_processed": shard.records_processed,
+                    "millis_behind_latest": shard.millis_behind_latest,
+                }
+                for key, shard in progress.shards.items()
+            },
+        }
 
     # Start
 
     def _initialize(self) -> None:
         self._table.create_table()
-        leases = leases_of(self._stream, self._table.list_leases())
-        if not leases:
-            self._sync.sync()
-        self._renewer.adopt(leases)
+        for stream in identify(self._kinesis, self._stream_names):
+            detector = ShardDetector(self._kinesis, stream.stream_name, self.settings)
+            key = stream.serialized if stream.is_multi_stream else None
+            self._streams[key] = ShardSyncTask(stream, self._table, detector, self.settings)
+        leases = self._table.list_leases()
+        for task in self._streams.values():
+            task.sync_if_empty(leases)
+        self._renewer.adopt(lease for lease in leases if lease.stream_identifier in self._streams)
+        self._renewed_at = self._monotonic()
         self._take()
+
+    def _choose_metrics(self, cloudwatch: Any) -> Metrics:
+        if self.settings.metrics_level == "NONE":
+            return NoMetrics()
+        if cloudwatch is None:
+            raise ValueError("metrics_level DETAILED needs a cloudwatch client.")
+        return CloudWatchMetrics(
+            cloudwatch,
+            self.application_name,
+            self.worker_id,
+            buffer_seconds=self.settings.metrics_buffer_time_millis / 1000,
+        )
+
+    def _choose_dead_letters(self) -> DeadLetters | None:
+        stream = self.settings.dead_letter_stream
+        return None if stream is None else KinesisDeadLetters(self._kinesis, stream)
 
     def _start_thread(self, name: str, target: Callable[[], None]) -> None:
         thread = threading.Thread(target=target, name=name, daemon=True)
@@ -184,8 +238,7 @@ class Scheduler:
         # Goes on while consumers shut down: they checkpoint until their last moment.
         while not self._renewing_ended.wait(max(0.0, due - self._monotonic())):
             due = max(due + every, self._monotonic())
-            if self._renewer.renew_all():
-                self._wake_consumers()
+            self._guarded("renew leases", self._renew)
 
     def _take_forever(self) -> None:
         while not self._stopping.is_set():
@@ -194,24 +247,48 @@ class Scheduler:
             if not self._stopping.is_set():
                 self._guarded("take leases", self._take)
 
-    def _sync_forever(self) -> None:
-        every = self.settings.shard_sync_interval_millis / 1000
+    def _audit_forever(self) -> None:
+        every = self.settings.leases_recovery_auditor_execution_frequency_millis / 1000
         while not self._stopping.wait(every):
-            self._guarded("sync shards", self._sync_once)
+            self._guarded("audit leases", self._audit)
+
+    def _clean_up_forever(self) -> None:
+        every = self.settings.lease_cleanup_interval_millis / 1000
+        while not self._stopping.wait(every):
+            self._guarded("clean up leases", self._clean_up)
+
+    def _renew(self) -> None:
+        with timed(self._metrics, "RenewAllLeases"):
+            lost = self._renewer.renew_all()
+        self._renewed_at = self._monotonic()
+        self._metrics.add("RenewAllLeases", "LostLeases", len(lost))
+        self._metrics.add("RenewAllLeases", "CurrentLeases", len(self._renewer.held()))
+        if lost:
+            self._wake_consumers()
 
     def _take(self) -> None:
-        taken = self._taker.take()
+        with timed(self._metrics, "TakeLeases"):
+            taken = self._taker.take()
         for lease in taken:
             self._renewer.add(lease)
         if taken:
             self._wake.set()
 
-    def _sync_once(self) -> None:
-        if self._sync.sync():
+    def _audit(self) -> None:
+        leases = self._table.list_leases()
+        if not is_leader(leases, self.worker_id):
+            return
+        with timed(self._metrics, "PeriodicShardSyncManager"):
+            made = [lease for task in self._streams.values() for lease in task.audit(leases)]
+        self._metrics.add("PeriodicShardSyncManager", "NumStreamsToSync", _streams_of(made))
+        if made:
             self._take_now.set()
-        if self.settings.cleanup_leases_upon_shard_completion:
-            for lease in cleanable(leases_of(self._stream, self._table.list_leases())):
-                self._table.delete_lease(lease.lease_key)
+
+    def _clean_up(self) -> None:
+        leases = self._table.list_leases()
+        if is_leader(leases, self.worker_id):
+            for task in self._streams.values():
+                task.clean_up(leases)
 
     def _guarded(self, what: str, call: Callable[[], None]) -> None:
         try:
@@ -224,92 +301,54 @@ class Scheduler:
     def _run_consumers(self) -> None:
         next_report = 0.0
         while not self._stopping.is_set():
-            self._reconcile()
+            self._consumers.reconcile(self._stream_of)
             if self._on_progress is not None and self._monotonic() >= next_report:
                 self._on_progress(self.progress())
                 next_report = self._monotonic() + 0.5
             self._wake.wait(0.1)
             self._wake.clear()
 
-    def _reconcile(self) -> None:
-        """Drop consumers that ended; start one for each lease that has none."""
-        held = self._renewer.held()
-        for key, (lease, consumer) in list(self._consumers.items()):
-            if held.get(key) is not lease:
-                consumer.wake()
-            elif lease.handing_off:
-                consumer.request_shutdown()
-            ended = consumer.state is ConsumerState.SHUTDOWN_COMPLETE or held.get(key) is not lease
-            if ended and not consumer.is_alive():
-                self._forget(key, consumer)
-        for key, lease in held.items():
-            # A new tenure waits until the consumer of the old one has ended.
-            if key not in self._consumers and not lease.lease.has_ended:
-                self._consume(key, lease)
+    def _stream_of(self, held: HeldLease) -> StreamIdentifier:
+        return self._streams[held.lease.stream_identifier].stream
 
-    def _consume(self, key: str, held: HeldLease) -> None:
-        tenure = LeaseTenure(held, self._renewer, self._table, self._stream)
-        calls = GuardedCalls(
-            held.lease.shard_id,
-            self.settings,
-            self._dead_letters,
-            lambda: tenure.is_held() and not self._stopping.is_set(),
-        )
-        consumer = ShardConsumer(
-            self._stream.stream_name,
-            tenure,
-            self._processor_factory,
-            lambda start: self._publisher(held.lease.shard_id, start),
-            calls,
-            self.settings,
-            on_end=self._consumer_ended,
-        )
-        self._consumers[key] = (held, consumer)
-        consumer.start()
-
-    def _publisher(self, shard_id: str, start: ExtendedSequenceNumber) -> RecordsPublisher:
-        reader = ShardReader(
-            self._kinesis, self._stream.stream_name, shard_id, start, self.settings
-        )
-        return PollingPublisher(reader, self.settings, shard_id)
+    def _publisher(
+        self, stream: StreamIdentifier, shard_id: str, start: ExtendedSequenceNumber
+    ) -> RecordsPublisher:
+        name = stream.stream_name
+        if self.settings.retrieval_mode == "FANOUT":
+            consumer = self._fan_out.setdefault(
+                name, RegisteredConsumer(self._kinesis, name, self.application_name)
+            )
+            return FanOutPublisher(self._kinesis, consumer, name, shard_id, start, self.settings)
+        reader = ShardReader(self._kinesis, name, shard_id, start, self.settings)
+        return PollingPublisher(reader, self.settings, stream.lease_key(shard_id))
 
     def _consumer_ended(self) -> None:
         self._take_now.set()  # children may be waiting
         self._wake_consumers()
 
     def _wake_consumers(self) -> None:
-        for _, consumer in list(self._consumers.values()):
-            consumer.wake()
+        self._consumers.wake()
         self._wake.set()
-
-    def _forget(self, key: str, consumer: ShardConsumer) -> None:
-        self._totals[consumer.shard_id] = self._progress_of(consumer)
-        del self._consumers[key]
-
-    def _progress_of(self, consumer: ShardConsumer) -> ShardProgress:
-        earlier = self._totals.get(consumer.shard_id)
-        before = earlier.records_processed if earlier else 0
-        progress = consumer.progress
-        return ShardProgress(
-            consumer.state, before + progress.records_processed, progress.millis_behind_latest
-        )
 
     # End
 
     def _end(self) -> None:
-        held = list(self._renewer.held().values())
         if not self._wants_graceful_end:
-            for lease in held:
+            for lease in self._renewer.held().values():
                 self._renewer.drop(lease)
-        for _, consumer in list(self._consumers.values()):
-            consumer.request_shutdown()
-        for _, consumer in list(self._consumers.values()):
-            consumer.join()
+        self._consumers.end()
         for lease in self._renewer.held().values():
             self._guarded("give a lease back", partial(self._renewer.evict, lease))
         self._renewing_ended.set()
         for thread in self._threads:
             thread.join()
         self._renewer.close()
+        if isinstance(self._metrics, CloudWatchMetrics):
+            self._metrics.close()
         if self._on_progress is not None:
             self._on_progress(self.progress())
+
+
+def _streams_of(leases: Sequence[Lease]) -> int:
+    return len({lease.stream_identifier for lease in leases})

@@ -15,6 +15,7 @@ from consumers.kcl.deaggregation import to_client_records
 from consumers.kcl.errors import CheckpointRefused, ShardStopped
 from consumers.kcl.extended_sequence_number import ExtendedSequenceNumber
 from consumers.kcl.lease import Lease
+from consumers.kcl.metrics import Metrics, NoMetrics, timed
 from consumers.kcl.record_processor import (
     InitializationInput,
     KinesisClientRecord,
@@ -100,6 +101,7 @@ class ShardConsumer:
         calls: ProcessorCalls,
         settings: SchedulerSettings,
         on_end: Callable[[], None] = lambda: None,
+        metrics: Metrics | None = None,
     ) -> None:
         lease = tenure.lease
         self.shard_id = lease.shard_id
@@ -115,13 +117,14 @@ class ShardConsumer:
         self._calls = calls
         self._settings = settings
         self._on_end = on_end
+        self._metrics = metrics or NoMetrics()
         self._woken = threading.Event()
         self._shutdown_requested = False
         self._start = lease.checkpoint
         self._checkpointer = RecordProcessorCheckpointer(
             self.shard_id,
             lease.checkpoint,
-            tenure.update,
+            self._write_lease,
             validate_sequence_number=settings.validate_sequence_number_before_checkpointing,
         )
         self._thread = threading.Thread(
@@ -203,7 +206,11 @@ class ShardConsumer:
             lease.pending_checkpoint,
             lease.pending_checkpoint_state,
         )
-        return self._until_done("initialize", lambda: processor.initialize(given))
+        started = time.monotonic()
+        done = self._until_done("initialize", lambda: processor.initialize(given))
+        millis = (time.monotonic() - started) * 1000
+        self._metrics.add("InitializeTask", "RecordProcessor.initialize.Time", millis)
+        return done
 
     def _process_until_end(
         self, processor: ShardRecordProcessor, publisher: RecordsPublisher
@@ -242,16 +249,41 @@ class ShardConsumer:
             records, self._checkpointer, batch.millis_behind_latest, batch.is_shard_end
         )
         before = self._checkpointer.largest_permitted
-        self.processing_since = time.monotonic()
+        self.processing_since = started = time.monotonic()
+        done = False
         try:
             done = self._calls.process(processor, given, self._checkpointer)
         finally:
             self.processing_since = None
+            self._measure(records, batch, time.monotonic() - started, done)
         if not done:
             self._checkpointer.delivering(before)  # a last checkpoint must not cover this batch
-            return
-        self.progress.records_processed += len(records)
-        self.progress.bytes_processed += sum(len(record.data) for record in records)
+
+    def _measure(
+        self,
+        records: Sequence[KinesisClientRecord],
+        batch: RecordsBatch,
+        seconds: float,
+        succeeded: bool,
+    ) -> None:
+        size = sum(len(record.data) for record in records)
+        if succeeded:
+            self.progress.records_processed += len(records)
+            self.progress.bytes_processed += size
+        measured = {
+            "RecordsProcessed": len(records) if succeeded else 0,
+            "DataBytesProcessed": size if succeeded else 0,
+            "MillisBehindLatest": batch.millis_behind_latest,
+            "RecordProcessor.processRecords.Time": seconds * 1000,
+            "RecordProcessor.processRecords.Success": int(succeeded),
+        }
+        for name, value in measured.items():
+            self._metrics.add("ProcessTask", name, value, shard_id=self.shard_id)
+        self._metrics.add("ApplicationTracker", "MillisBehindLatest", batch.millis_behind_latest)
+
+    def _write_lease(self, change: Callable[[Lease], Lease]) -> Lease | None:
+        with timed(self._metrics, "UpdateLease"):
+            return self._tenure.update(change)
 
     # Ends
 

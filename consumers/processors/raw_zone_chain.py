@@ -145,7 +145,8 @@ class RawZoneChain:
     def _settle(self) -> None:
         if self._seen is None or (self._covered is not None and self._seen < self._covered):
             return  # within an object that another worker made: no restart may begin here
-        if not self._segments:
-            self._durable_through = self._seen
-        elif self._covered is not None:
-            self._durable_through = self._covered
+        reached = self._covered if self._segments else self._seen
+        if reached is not None and (
+            self._durable_through is None or reached > self._durable_through
+        ):
+            self._durable_through = reached  # it may lie behind the last object: never go back

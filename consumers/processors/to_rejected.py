@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC
 from typing import Any
 
 import orjson
 
+from consumers.kcl.record_document import record_document
 from consumers.kcl.record_processor import KinesisClientRecord
 from consumers.processors.object_store import ObjectStore
 from consumers.processors.row import Rejection
@@ -50,18 +49,5 @@ def document(
     rejections: Sequence[Rejection],
 ) -> dict[str, Any]:
     """A rejected record as JSON."""
-    arrived_at = record.approximate_arrival_timestamp.astimezone(UTC)
-    told: dict[str, Any] = {
-        "stream_name": stream_name,
-        "shard_id": shard_id,
-        "sequence_number": record.sequence_number,
-        "sub_sequence_number": record.sub_sequence_number,
-        "partition_key": record.partition_key,
-        "approximate_arrival_timestamp": arrived_at.isoformat(),
-        "reasons": [{"destination": r.destination, "reason": r.reason} for r in rejections],
-    }
-    try:
-        told["data"] = record.data.decode()
-    except UnicodeDecodeError:
-        told["data_base64"] = base64.b64encode(record.data).decode()
-    return told
+    reasons = [{"destination": r.destination, "reason": r.reason} for r in rejections]
+    return record_document(stream_name, shard_id, record) | {"reasons": reasons}
