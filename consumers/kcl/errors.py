@@ -4,6 +4,7 @@ KclError
 ├── LeaseTableOfAnotherShape    the DynamoDB table is not a lease table
 ├── InconsistentShards          the shard list has a hole, or open children of an open parent
 ├── StreamNotFound              no such stream
+├── ForeignCheckpoint           a checkpoint is no place of the stream that has its name now
 ├── InvalidShardAnswer          GetRecords says "end" without children, or the reverse
 ├── ShardStopped                a processor's error stopped a shard
 └── CheckpointRefused           base of what a checkpointer raises (KCL's own names below it)
@@ -31,6 +32,10 @@ class InconsistentShards(KclError):
 
 class StreamNotFound(KclError):
     """The stream to read does not exist."""
+
+
+class ForeignCheckpoint(KclError):
+    """Kinesis says that the sequence number to go on from did not come from this stream."""
 
 
 class InvalidShardAnswer(KclError):

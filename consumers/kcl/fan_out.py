@@ -12,7 +12,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError, EventStreamError
 from urllib3.exceptions import HTTPError
 
-from consumers.kcl.errors import KclError
+from consumers.kcl.errors import ForeignCheckpoint, KclError
 from consumers.kcl.extended_sequence_number import AT_TIMESTAMP, ExtendedSequenceNumber
 from consumers.kcl.polling import shard_is_gone
 from consumers.kcl.retrieval import PrefetchQueue, RecordsBatch
@@ -139,7 +139,7 @@ class FanOutPublisher:
     def _answer_error(self, error: ClientError) -> bool:
         code = error.response["Error"]["Code"]
         if code == "InvalidArgumentException":
-            raise error  # the checkpoint is no position of this shard: time will not mend it
+            raise ForeignCheckpoint(str(error)) from error  # time will not mend it
         if code == "ResourceNotFoundException" and shard_is_gone(
             self._kinesis, self._stream_name, self._shard_id
         ):

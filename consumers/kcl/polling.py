@@ -10,7 +10,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from consumers.kcl.errors import InvalidShardAnswer
+from consumers.kcl.errors import ForeignCheckpoint, InvalidShardAnswer
 from consumers.kcl.extended_sequence_number import AT_TIMESTAMP, ExtendedSequenceNumber
 from consumers.kcl.retrieval import PrefetchQueue, RecordsBatch
 from consumers.kcl.settings import SchedulerSettings
@@ -172,7 +172,7 @@ class PollingPublisher:
         except ClientError as error:
             code = error.response["Error"]["Code"]
             if code == "InvalidArgumentException":
-                raise  # the checkpoint is no position of this shard: time will not mend it
+                raise ForeignCheckpoint(str(error)) from error  # time will not mend it
             if code not in _THROTTLED:
                 self._warn(error)
                 return None

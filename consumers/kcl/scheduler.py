@@ -14,7 +14,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from consumers.kcl.dead_letters import DeadLetters, KinesisDeadLetters
-from consumers.kcl.errors import KclError
+from consumers.kcl.errors import ForeignCheckpoint, KclError
 from consumers.kcl.extended_sequence_number import ExtendedSequenceNumber
 from consumers.kcl.fan_out import FanOutPublisher, RegisteredConsumer
 from consumers.kcl.health import Report
@@ -206,8 +206,8 @@ class Scheduler:
         for task in self._streams.values():
             task.sync_if_empty(leases)
         self._renewer.adopt(lease for lease in leases if lease.stream_identifier in self._streams)
-        self._renewed_at = self._monotonic()
         self._take()
+        self._renewed_at = self._monotonic()
 
     def _choose_metrics(self, cloudwatch: Any) -> Metrics:
         if self.settings.metrics_level == "NONE":
@@ -276,6 +276,7 @@ class Scheduler:
 
     def _audit(self) -> None:
         leases = self._table.list_leases()
+        self._begin_recreated_streams_anew(leases)
         if not is_leader(leases, self.worker_id):
             return
         with timed(self._metrics, "PeriodicShardSyncManager"):
@@ -283,6 +284,18 @@ class Scheduler:
         self._metrics.add("PeriodicShardSyncManager", "NumStreamsToSync", _streams_of(made))
         if made:
             self._take_now.set()
+
+    def _begin_recreated_streams_anew(self, leases: list[Lease]) -> None:
+        """A consumer was told that its checkpoint is of a stream that is no more."""
+        by_key = {lease.lease_key: lease for lease in leases}
+        told = {
+            by_key[key].stream_identifier
+            for key, error in self.failed_shards().items()
+            if isinstance(error, ForeignCheckpoint) and key in by_key
+        }
+        for stream in told:
+            if self._streams[stream].begin_anew(leases):
+                self._take_now.set()
 
     def _clean_up(self) -> None:
         leases = self._table.list_leases()

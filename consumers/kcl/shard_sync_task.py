@@ -55,7 +55,7 @@ class ShardSyncTask:
         self._fill_hash_keys(mine, shards)
         finding = self._auditor.audit(mine, shards)
         if finding is Finding.EARLIER_STREAM:
-            return self._begin_anew(mine, shards)
+            return self.begin_anew(leases)
         if finding is Finding.HOLE:
             return self._create(self._plan(mine, shards) if mine else self._plan_first())
         return []
@@ -100,14 +100,16 @@ class ShardSyncTask:
                 self._sleep(1.0)
         raise AssertionError("unreachable")
 
-    def _begin_anew(self, leases: list[Lease], shards: list[Shard]) -> list[Lease]:
-        """The stream was created again: all its records are new, so read it from its beginning."""
+    def begin_anew(self, leases: list[Lease]) -> list[Lease]:
+        """The stream was created again: all its records are new, so read it from its beginning.
+        Returns the leases it made."""
+        mine, shards = self.leases_of(leases), self._detector.list_shards()
         log.warning(
             "Stream %s was deleted and created again: its %d leases are of the old one. They are "
             "deleted, and the new stream is read from its beginning.",
-            self.stream.stream_name, len(leases),
+            self.stream.stream_name, len(mine),
         )  # fmt: skip
-        for lease in leases:
+        for lease in mine:
             self._table.delete_lease(lease.lease_key)
         return self._create(plan_leases(shards, set(), TRIM_HORIZON, self.stream))
 
