@@ -8,6 +8,7 @@ from typing import IO, Any
 
 from localstack.aws.api import CommonServiceException, RequestContext
 from localstack.aws.api.lambda_ import InvocationResponse, InvocationType
+from localstack.config import HostAndPort
 from localstack.services.lambda_ import provider as localstack_provider
 from localstack.services.lambda_.invocation import version_manager
 from localstack.services.lambda_.invocation.execution_environment import (
@@ -22,6 +23,7 @@ from localstack.utils.strings import to_str
 from services.awslambda.limits import refuse_payload
 from services.awslambda.provider.event_source_mappings import StreamWorkerFactory
 from services.awslambda.provider.function_metrics import MetricWriter
+from services.localstack.running import running
 
 
 class FunctionsProvider(LambdaProvider):
@@ -65,6 +67,7 @@ def replace_parts(provider: FunctionsProvider) -> None:
             return provider.lambda_service
 
     localstack_provider.EsmWorkerFactory = WorkerFactory
+    localstack_provider.localstack_host = _host_of_function_urls
     metrics = MetricWriter()
 
     def count_invocation(function_name: str, account_id: str, region_name: str) -> None:
@@ -80,6 +83,11 @@ def replace_parts(provider: FunctionsProvider) -> None:
     version_manager.LogHandler = _NoLogHandler
     LambdaVersionManager.store_logs = _already_stored
     ExecutionEnvironment.invoke = _invoke
+
+
+def _host_of_function_urls(custom_port: int | None = None) -> HostAndPort:
+    """A function URL is a name below the engine's; below an address there can be none."""
+    return HostAndPort("localhost", custom_port or running().settings.port)
 
 
 class _NoLogHandler:
