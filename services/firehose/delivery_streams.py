@@ -459,8 +459,8 @@ class DeliveryStreams:
 
 
 def record_ids(count: int) -> list[str]:
-    """Opaque and unique, as long as AWS's."""
-    base = secrets.token_urlsafe(128)
+    """Opaque and unique."""
+    base = secrets.token_urlsafe(36)
     return [f"{base}{number:04d}" for number in range(count)]
 
 
