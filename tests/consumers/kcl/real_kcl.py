@@ -1,0 +1,226 @@
+"""Amazon's own KCL (the Java multi-language daemon, with its Python part) as a worker of tests.
+
+Its jars are kept outside the tree, in `~/.cache/riacho/real-kcl` or where `RIACHO_REAL_KCL` says;
+Maven fetches them there once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tarfile
+import tempfile
+import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+KCL_VERSION, KCLPY_VERSION = "3.1.3", "3.1.1"
+_COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
+
+#: What shortens the daemon's waits; the other waits have no setting.
+FAST = {
+    "shardSyncIntervalMillis": "1000",
+    "failoverTimeMillis": "3000",
+    "parentShardPollIntervalMillis": "500",
+    "leaseAssignmentIntervalMillis": "1000",
+    "workerMetricsReporterFreqInMillis": "1000",
+    "inMemoryWorkerMetricsCaptureFrequencyMillis": "200",
+}
+#: Behaves as KCL 2.x, for fleets in which not every worker writes 3.x's metrics rows.
+LIKE_2X = {"clientVersionConfig": "CLIENT_VERSION_CONFIG_COMPATIBLE_WITH_2X"}
+
+
+class RealKcl(NamedTuple):
+    """Where the pieces lie."""
+
+    java: str
+    jars: Path
+    python_part: Path
+
+
+def bring() -> RealKcl:
+    """The real KCL, fetched when it is not there. Skips (in CI: fails) where it cannot be had."""
+    java, maven = shutil.which("java"), shutil.which("mvn")
+    folder = Path(os.environ.get("RIACHO_REAL_KCL", Path.home() / ".cache/riacho/real-kcl"))
+    jars, python_part = folder / "kcl", folder / f"amazon_kclpy-{KCLPY_VERSION}"
+    if java is None or (maven is None and not jars.is_dir()):
+        reason = "the real KCL needs a Java runtime and, to be fetched, Maven"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    if not jars.is_dir():
+        assert maven is not None
+        _fetch_jars(maven, jars)
+    if not python_part.is_dir():
+        _fetch_python_part(folder)
+    return RealKcl(java, jars, python_part)
+
+
+def _fetch_jars(maven: str, jars: Path) -> None:
+    jars.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=jars.parent) as scratch:
+        pom, found = Path(scratch) / "pom.xml", Path(scratch) / "jars"
+        pom.write_text(
+            textwrap.dedent(f"""\
+            <project xmlns="http://maven.apache.org/POM/4.0.0">
+              <modelVersion>4.0.0</modelVersion>
+              <groupId>t</groupId><artifactId>t</artifactId><version>1</version>
+              <packaging>pom</packaging>
+              <dependencies><dependency>
+                <groupId>software.amazon.kinesis</groupId>
+                <artifactId>amazon-kinesis-client-multilang</artifactId>
+                <version>{KCL_VERSION}</version>
+              </dependency></dependencies>
+            </project>""")
+        )
+        wanted = ["-DincludeScope=runtime", f"-DoutputDirectory={found}"]
+        subprocess.run([maven, "-q", "-B", "-f", str(pom), _COPY, *wanted], check=True)
+        found.rename(jars)
+
+
+def _fetch_python_part(folder: Path) -> None:
+    """Only its sources: installing the package would fetch other jars its own way."""
+    name = f"amazon_kclpy=={KCLPY_VERSION}"
+    pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", ":all:"]
+    subprocess.run([*pip, name, "-d", str(folder)], check=True)
+    with tarfile.open(folder / f"amazon_kclpy-{KCLPY_VERSION}.tar.gz") as archive:
+        archive.extractall(folder, filter="data")
+
+
+class WorkerProcess:
+    """A worker that is a process (and its children), and the JSON lines it writes."""
+
+    def __init__(
+        self, name: str, process: subprocess.Popen[bytes], output: Path, log: Path
+    ) -> None:
+        self.name, self._process, self._output, self._log = name, process, output, log
+
+    def events(self) -> list[dict[str, Any]]:
+        if not self._output.exists():
+            return []
+        lines = self._output.read_text().splitlines(keepends=True)
+        return [json.loads(line) for line in lines if line.endswith("\n")]
+
+    def seen(self) -> set[str]:
+        """Data of all records it processed."""
+        return {datum for event in self.events() for datum in event.get("data", ())}
+
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
+
+    def kill(self) -> None:
+        """SIGKILL, to the whole group."""
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def stop(self) -> None:
+        """SIGTERM, and SIGKILL to whatever is left after a while."""
+        if self.is_alive():
+            os.killpg(self._process.pid, signal.SIGTERM)
+            try:
+                self._process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text(errors="replace")
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+
+@contextmanager
+def started(
+    name: str, command: list[str], folder: Path, **environment: str
+) -> Iterator[WorkerProcess]:
+    """A worker process in a group of its own; gone at the end."""
+    output, log = folder / f"{name}.jsonl", folder / f"{name}.log"
+    with log.open("wb") as sink:
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            stdout=sink,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            env=os.environ | environment | {"WORKER_OUTPUT": str(output)},
+        )
+    worker = WorkerProcess(name, process, output, log)
+    try:
+        yield worker
+    finally:
+        worker.stop()
+
+
+def real_worker(
+    kcl: RealKcl,
+    name: str,
+    endpoint_url: str,
+    stream_name: str,
+    application_name: str,
+    folder: Path,
+    extra: dict[str, str] | None = None,
+) -> Any:
+    """The daemon as worker `name`; its processor is `real_processor.py` beside this file."""
+    script = Path(__file__).with_name("real_processor.py")
+    properties = {
+        "executableName": f"{sys.executable} {script}",
+        "streamArn": f"arn:aws:kinesis:us-east-1:000000000000:stream/{stream_name}",
+        "streamName": stream_name,
+        "applicationName": application_name,
+        "AwsCredentialsProvider": "DefaultCredentialsProvider",
+        "processingLanguage": "python/3.13",
+        "initialPositionInStream": "TRIM_HORIZON",
+        "regionName": "us-east-1",
+        "kinesisEndpoint": endpoint_url,
+        "dynamoDBEndpoint": endpoint_url,
+        "metricsLevel": "none",
+        "retrievalMode": "POLLING",
+        "maxRecords": "10000",
+        "idleTimeBetweenReadsInMillis": "250",
+        "callProcessRecordsEvenForEmptyRecordList": "false",
+        "workerId": name,
+    }
+    file, logging = folder / f"{name}.properties", folder / "logback.xml"
+    lines = (properties | (extra or {})).items()
+    file.write_text("".join(f"{key} = {value}\n" for key, value in lines))
+    logging.write_text(
+        "<configuration><appender name='E' class='ch.qos.logback.core.ConsoleAppender'>"
+        "<encoder><pattern>%d{HH:mm:ss.SSS} %-5level %logger{0} - %msg%n</pattern></encoder>"
+        "</appender><root level='INFO'><appender-ref ref='E'/></root></configuration>"
+    )
+    command = [
+        kcl.java, "-Xmx384m", "-cp", f"{folder}:{kcl.jars}/*",
+        "software.amazon.kinesis.multilang.MultiLangDaemon",
+        "--properties-file", str(file), "--log-configuration", str(logging),
+    ]  # fmt: skip
+    return started(
+        name,
+        command,
+        folder,
+        PYTHONPATH=str(kcl.python_part),
+        AWS_ACCESS_KEY_ID="test",
+        AWS_SECRET_ACCESS_KEY="test",
+        AWS_REGION="us-east-1",
+        AWS_EC2_METADATA_DISABLED="true",
+    )
+
+
+def our_worker(
+    name: str, endpoint_url: str, stream_name: str, application_name: str, folder: Path
+) -> Any:
+    """Our worker in a process of its own: `our_worker.py` beside this file."""
+    script = Path(__file__).with_name("our_worker.py")
+    command = [sys.executable, str(script), name, endpoint_url, stream_name, application_name]
+    root = str(Path(__file__).parents[3])
+    return started(name, command, folder, PYTHONPATH=root)

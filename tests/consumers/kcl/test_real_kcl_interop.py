@@ -1,0 +1,107 @@
+"""Amazon's KCL and ours in one fleet: they share leases, follow reshards, and lose nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from services.kinesis.aggregation import AggregatedUserRecord, pack
+from tests.conftest import EngineUnderTest
+from tests.consumers.kcl import real_kcl
+from tests.consumers.kcl.real_kcl import FAST, LIKE_2X, WorkerProcess
+from tests.consumers.kcl.streams import StreamUnderTest
+from tests.waiting import wait_until
+
+#: The daemon takes up to half a minute to begin, and more on a loaded machine.
+PATIENCE = 240.0
+
+
+class Fleet:
+    """Workers of both kinds on one stream."""
+
+    def __init__(self, engine: EngineUnderTest, stream: StreamUnderTest, folder: Path) -> None:
+        self._url, self._stream, self._folder = engine.endpoint_url, stream, folder
+        self._kcl = real_kcl.bring()
+        self._stack = ExitStack()
+        self.all: dict[str, WorkerProcess] = {}
+
+    def __enter__(self) -> Fleet:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def add(self, name: str) -> WorkerProcess:
+        """A worker; one whose name begins with `real` is Amazon's."""
+        stream, application = self._stream.name, self._stream.application
+        if name.startswith("real"):
+            context = real_kcl.real_worker(
+                self._kcl, name, self._url, stream, application, self._folder, FAST | LIKE_2X
+            )
+        else:
+            context = real_kcl.our_worker(name, self._url, stream, application, self._folder)
+        self.all[name] = self._stack.enter_context(context)
+        return self.all[name]
+
+    def seen(self) -> set[bytes]:
+        return {datum.encode() for worker in self.all.values() for datum in worker.seen()}
+
+    def counts(self) -> Counter[str | None]:
+        return Counter(self._stream.owners().values())
+
+    def is_balanced(self, *names: str) -> bool:
+        """Whether exactly these workers hold all live leases, as evenly as can be."""
+        counts = self.counts()
+        return counts.keys() == set(names) and max(counts.values()) - min(counts.values()) <= 1
+
+
+@pytest.mark.slow
+def test_two_of_each_kind_survive_kills_and_reshards_without_losing_a_record(
+    engine: EngineUnderTest, tmp_path: Path
+) -> None:
+    stream = StreamUnderTest(engine, 8)
+    put = stream.put(0, 2000)
+    with Fleet(engine, stream, tmp_path) as fleet:
+        for name in ("ours-1", "real-1", "real-2", "ours-2"):
+            fleet.add(name)
+        everybody = ("ours-1", "ours-2", "real-1", "real-2")
+        wait_until(lambda: fleet.is_balanced(*everybody), PATIENCE, 1)
+        wait_until(lambda: fleet.seen() >= put, PATIENCE, 1)
+
+        stream.split("shardId-000000000001")
+        put |= stream.put(2000, 1000)
+        fleet.all["real-1"].kill()
+        put |= stream.put(3000, 1000)
+        wait_until(lambda: fleet.is_balanced("ours-1", "ours-2", "real-2"), PATIENCE, 1)
+        wait_until(lambda: fleet.seen() >= put, PATIENCE, 1)
+
+        fleet.add("real-3")
+        stream.merge("shardId-000000000002", "shardId-000000000003")
+        put |= stream.put(4000, 1000)
+        fleet.all["ours-1"].kill()
+        put |= stream.put(5000, 1000)
+        wait_until(lambda: fleet.is_balanced("ours-2", "real-2", "real-3"), PATIENCE, 1)
+        wait_until(lambda: fleet.seen() >= put, PATIENCE, 1)
+
+        assert fleet.seen() == put
+        assert fleet.all["real-2"].is_alive()
+        assert "Exception in thread" not in fleet.all["real-2"].log
+    children = {lease.shard_id: lease for lease in stream.leases.list_leases()}
+    merged = children["shardId-000000000010"]
+    assert merged.parent_shard_ids == {"shardId-000000000002", "shardId-000000000003"}
+    assert merged.hash_key_range is not None
+
+
+@pytest.mark.slow
+def test_the_real_kcl_unpacks_what_we_pack(engine: EngineUnderTest, tmp_path: Path) -> None:
+    stream = StreamUnderTest(engine, 1)
+    users = [AggregatedUserRecord(f"key-{n}", b"user-%d" % n) for n in range(20)]
+    stream.kinesis.put_record(StreamName=stream.name, Data=pack(users), PartitionKey="a")
+    with Fleet(engine, stream, tmp_path) as fleet:
+        real = fleet.add("real-1")
+        wait_until(lambda: fleet.seen() >= {user.data for user in users}, PATIENCE, 1)
+        subs = [sub for event in real.events() for sub in event.get("subs", ())]
+    assert subs == list(range(20))
