@@ -1,0 +1,142 @@
+"""How faithful engines are: runs the contract suites against each and prints a table.
+
+    python -m scripts.bench.fidelity [--engines riacho localstack ministack moto]
+                                     [--suites kinesis] [--write]
+
+`--write` puts the table into `docs/fidelity.md`. Other engines are installed on demand.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from xml.etree import ElementTree
+
+ROOT = Path(__file__).resolve().parents[2]
+SUITES = ROOT / "tests" / "contract"
+PAGE = ROOT / "docs" / "fidelity.md"
+ENGINES = ("riacho", "localstack", "ministack", "moto")
+BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
+
+#: What a contract's result is called in the table.
+KEPT, BROKEN, GAP, UNTRIED = "✓", "✗", "known gap", "–"
+
+#: (suite and file, contract) of each result.
+type Contract = tuple[str, str]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--engines", nargs="+", choices=ENGINES, default=list(ENGINES))
+    parser.add_argument("--suites", nargs="+", choices=suites(), default=suites())
+    parser.add_argument("--write", action="store_true", help="put the table into docs/fidelity.md")
+    options = parser.parse_args(arguments)
+    results = {engine: run(engine, options.suites) for engine in options.engines}
+    printed = table(results)
+    print(printed)
+    if options.write:
+        write(PAGE, printed)
+
+
+def suites() -> list[str]:
+    """Folders below tests/contract that hold tests."""
+    return sorted(path.name for path in SUITES.iterdir() if any(path.glob("test_*.py")))
+
+
+def run(engine: str, names: Iterable[str]) -> dict[Contract, str]:
+    """Each contract's result with one engine."""
+    print(f"{engine} …", file=sys.stderr, flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.xml"
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "--contract-engine",
+            engine,
+            f"--junitxml={report}",
+            "-p",
+            "no:cacheprovider",
+            *(str(SUITES / name) for name in names),
+        ]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+        if not report.exists():
+            raise SystemExit(f"The suites did not run with {engine}:\n{done.stdout}{done.stderr}")
+        return read(report)
+
+
+def read(report: Path) -> dict[Contract, str]:
+    """Results out of pytest's JUnit report."""
+    results = {}
+    for case in ElementTree.parse(report).iter("testcase"):
+        *_, suite, module = case.attrib["classname"].split(".")
+        place = f"{suite}: {module.removeprefix('test_').replace('_', ' ')}"
+        contract = case.attrib["name"].removeprefix("test_")
+        results[place, contract] = _result(case)
+    return results
+
+
+def _result(case: ElementTree.Element) -> str:
+    skipped = case.find("skipped")
+    if skipped is not None:
+        return GAP if skipped.attrib.get("type") == "pytest.xfail" else UNTRIED
+    broken = case.find("failure") is not None or case.find("error") is not None
+    return BROKEN if broken else KEPT
+
+
+def sentences(results: Mapping[Contract, str]) -> dict[Contract, str]:
+    """Contracts whose parameters are left out: kept when every case is."""
+    merged: dict[Contract, list[str]] = {}
+    for (place, name), result in results.items():
+        sentence = name.partition("[")[0].replace("_", " ")
+        merged.setdefault((place, sentence), []).append(result)
+    return {contract: _worst(cases) for contract, cases in merged.items()}
+
+
+def _worst(cases: Sequence[str]) -> str:
+    if len(set(cases)) == 1:
+        return cases[0]
+    tried = [case for case in cases if case != UNTRIED]
+    kept = sum(case == KEPT for case in tried)
+    return KEPT if kept == len(tried) else f"{kept} of {len(tried)}"
+
+
+def table(results: Mapping[str, Mapping[Contract, str]]) -> str:
+    """Markdown: how many contracts each engine keeps, then every contract."""
+    engines = list(results)
+    lines = ["| | " + " | ".join(engines) + " |", "|---|" + "---|" * len(engines)]
+    places = sorted({place for found in results.values() for place, _ in found})
+    for place in places:
+        counts = (_count(results[engine], place) for engine in engines)
+        lines.append(f"| **{place}** | " + " | ".join(counts) + " |")
+    merged = {engine: sentences(found) for engine, found in results.items()}
+    for place in places:
+        lines += ["", f"### {place}", "", *lines[:2]]
+        contracts = sorted({c for found in merged.values() for c in found if c[0] == place})
+        for contract in contracts:
+            cells = (merged[engine].get(contract, UNTRIED) for engine in engines)
+            lines.append(f"| {contract[1]} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _count(found: Mapping[Contract, str], place: str) -> str:
+    cases = [result for (where, _), result in found.items() if where == place]
+    tried = [result for result in cases if result != UNTRIED]
+    return f"{sum(result == KEPT for result in tried)} of {len(tried)}"
+
+
+def write(page: Path, printed: str) -> None:
+    """Replace what stands between the page's two marks."""
+    text = page.read_text()
+    head, _, rest = text.partition(BEGIN)
+    _, _, tail = rest.partition(END)
+    page.write_text(f"{head}{BEGIN}\n\n{printed}\n\n{END}{tail}")
+
+
+if __name__ == "__main__":
+    main()
