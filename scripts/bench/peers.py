@@ -101,8 +101,7 @@ def localstack() -> Iterator[RunningPeer]:
             for name, value in engine_environment(settings, port).items()
             if not name.startswith(("PROVIDER_OVERRIDE_", "GATEWAY_SERVER", "LAMBDA_RUNTIME_"))
         }
-        # Where kinesis-mock is kept between runs.
-        environment["FILESYSTEM_ROOT"] = str(cache_folder() / "localstack")
+        _keep_installed(Path(environment["FILESYSTEM_ROOT"]))
         environment["NPM_CONFIG_CACHE"] = str(cache_folder() / "npm")
         command = [str(ENGINE_PYTHON), "-m", "localstack.runtime.main"]
         with _process(
@@ -114,6 +113,15 @@ def localstack() -> Iterator[RunningPeer]:
             health="/_localstack/health",
         ) as peer:
             yield peer
+
+
+def _keep_installed(filesystem_root: Path) -> None:
+    """What LocalStack installs by itself (kinesis-mock) is kept for the next run."""
+    kept = cache_folder() / "localstack-lib"
+    kept.mkdir(parents=True, exist_ok=True)
+    library = filesystem_root / "var" / "lib" / "localstack" / "lib"
+    library.parent.mkdir(parents=True, exist_ok=True)
+    library.symlink_to(kept)
 
 
 PEERS: dict[str, Callable[[], contextlib.AbstractContextManager[RunningPeer]]] = {

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from typing import TYPE_CHECKING, Any
 
 from services.clock import Clock
 from services.kinesis import stream as streams
 from services.kinesis.arn import Caller, StreamKey, parse_arn
-from services.kinesis.errors import KinesisError, invalid_argument, stream_not_found
+from services.kinesis.errors import (
+    KinesisError,
+    internal_failure,
+    invalid_argument,
+    stream_not_found,
+)
 from services.kinesis.live_stream import LiveStream
 from services.kinesis.operations import CHECKS_ITSELF, OPERATIONS
 from services.kinesis.request_shapes import REQUEST_SHAPES
@@ -19,6 +25,9 @@ from services.kinesis.validation import check_request
 if TYPE_CHECKING:
     from services.kinesis.subscription import Subscription, SubscriptionKey
     from services.localstack.running import Running
+
+
+logger = logging.getLogger("riacho.kinesis")
 
 
 class Kinesis:
@@ -129,9 +138,13 @@ class Kinesis:
             return [live for key, live in sorted(own) if not self._has_gone(key, live)]
 
     def add(self, state: Stream) -> LiveStream:
-        """Keep a new stream."""
+        """Keep a new stream. Raises InternalFailure when that cannot be done (disk full)."""
         with self.lock:
-            self.storage.save(state.stream_id, streams.to_json(state))
+            try:
+                self.storage.save(state.stream_id, streams.to_json(state))
+            except OSError as failure:
+                logger.warning("Stream %s: %s", state.name, failure)
+                raise internal_failure() from None
             live = LiveStream(state, self.storage, sync=self.sync)
             self.streams[StreamKey(state.account_id, state.region, state.name)] = live
             return live

@@ -54,6 +54,7 @@ class LiveStream:
         self.logs: dict[int, ShardLog] = {}
         self.shards: dict[int, Shard] = {}
         self._storage = storage
+        self._saved = stream.to_json(state)
         self._sync = sync
         self._changed = threading.Condition(self.lock)
         self._version = 0
@@ -68,9 +69,20 @@ class LiveStream:
     # ------------------------------------------------------------------ state
 
     def save(self) -> None:
-        """Keep the state, and look again at which shards are open."""
+        """Keep the state, and look again at which shards are open.
+
+        Raises InternalFailure when it cannot be kept (disk full): then it is as it was before.
+        """
         with self.lock:
-            self._storage.save(self.state.stream_id, stream.to_json(self.state))
+            fields = stream.to_json(self.state)
+            try:
+                self._storage.save(self.state.stream_id, fields)
+            except OSError as failure:
+                logger.warning("Stream %s: %s", self.state.name, failure)
+                self.state = stream.from_json(self._saved)
+                self.shards = {shard.index: shard for shard in self.state.shards}
+                raise internal_failure() from None
+            self._saved = fields
             for shard in self.state.shards:
                 if shard.index not in self.logs:
                     self._open_log(shard)
