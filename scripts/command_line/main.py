@@ -16,6 +16,7 @@ COMMANDS = {
     "status": "scripts.command_line.engine:status",
     "env": "scripts.command_line.engine:env",
     "produce": "scripts.command_line.produce:produce",
+    "agent": "scripts.command_line.agent:agent",
     "consume": "scripts.command_line.consume:consume",
     "streams": "scripts.command_line.streams:streams",
     "reconcile": "scripts.command_line.reconcile:reconcile",

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from producer.datasets import RejectedRow, UnknownDataSet, dataset, describe_datasets
-from producer.kinesis_producer import KinesisProducer
+from producer.kinesis_producer import PLAIN, Configuration, KinesisProducer
 from producer.ledger import Ledger, LedgerUnusable, summarize
 from producer.replay import Replayed, add_to, replay
 from scripts.command_line.connection import Connection, with_connection
@@ -30,6 +30,7 @@ from scripts.reconcile.rejected_rows import put_rejected_rows
 @click.option("--count", type=click.IntRange(1), help="Only the first so many events.")
 @click.option("--rate", type=float, help="Events per second (default: as fast as it goes).")
 @click.option("--speed", type=float, help="Play the events' own times, so many times faster.")
+@click.option("--aggregate", is_flag=True, help="Pack records as the KPL does.")
 @click.option("--ledger", "ledger_path", type=click.Path(path_type=Path), help="The ledger file.")
 @click.option("--bucket", help="Where rows that are none are kept, under rejected/.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
@@ -66,7 +67,12 @@ def _play(
         source = dataset(name, **{k: v for k, v in options.items() if v is not None})
         with (
             Ledger(ledger_path, stream_name) as ledger,
-            KinesisProducer(kinesis, stream_name, ledger=ledger) as producer,
+            KinesisProducer(
+                kinesis,
+                stream_name,
+                ledger=ledger,
+                configuration=Configuration() if o["aggregate"] else PLAIN,
+            ) as producer,
             progress_bar(quiet) as bar,
         ):
             task = bar.add_task(f"{name} → {stream_name}", total=o["count"])
