@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,7 @@ from services.firehose.record import Record, unpack
 
 FORMAT_CONVERSION_FAILED = "format-conversion-failed"
 _SCHEMA_SECONDS = 60.0
+_BATCH_ROWS = 20_000
 # https://docs.aws.amazon.com/firehose/latest/APIReference/API_ParquetSerDe.html
 _PARQUET_BLOCK_BYTES = 256 * 1024 * 1024
 _PARQUET_PAGE_BYTES = 1024 * 1024
@@ -53,6 +54,37 @@ class _Column:
     arrow: Any
 
 
+class _Rows:
+    """Rows that become Arrow's batches as they come: 128 MiB of JSON are a gigabyte of Python."""
+
+    def __init__(self, columns: Sequence[_Column]) -> None:
+        self._schema = pa.schema([(column.name, column.arrow) for column in columns])
+        self._values: list[list[Any]] = [[] for _ in columns]
+        self._batches: list[Any] = []
+        self._waiting = 0
+
+    def add(self, found: Sequence[Sequence[Any]]) -> None:
+        for row in found:
+            for place, value in zip(self._values, row, strict=True):
+                place.append(value)
+        self._waiting += len(found)
+        if self._waiting >= _BATCH_ROWS:
+            self._flush()
+
+    def _flush(self) -> None:
+        arrays = [
+            pa.array(values, kind)
+            for values, kind in zip(self._values, self._schema.types, strict=True)
+        ]
+        self._batches.append(pa.RecordBatch.from_arrays(arrays, schema=self._schema))
+        self._values, self._waiting = [[] for _ in self._values], 0
+
+    def table(self) -> Any:
+        if self._waiting:
+            self._flush()
+        return pa.Table.from_batches(self._batches, self._schema)
+
+
 class FormatConversion:
     """One DataFormatConversionConfiguration at work. `read_schema` raises ConversionUnavailable."""
 
@@ -65,10 +97,10 @@ class FormatConversion:
         self._clock = clock
         self._known: tuple[float, Schema, list[_Column]] | None = None
 
-    def convert(self, contents: Sequence[bytes], now: float) -> Converted:
+    def convert(self, contents: Iterable[bytes], now: float) -> Converted:
         """Packed groups of records into one file."""
         schema, columns = self._columns()
-        values: list[list[Any]] = [[] for _ in columns]
+        rows_of_file = _Rows(columns)
         failed: list[FailedRecord] = []
         converted = 0
         for content in contents:
@@ -79,10 +111,9 @@ class FormatConversion:
                     failed.append(_failure(record, error, schema, now))
                     continue
                 converted += 1
-                for row in found:
-                    for place, value in zip(values, row, strict=True):
-                        place.append(value)
-        return Converted(self._file(columns, values) if converted else None, converted, failed)
+                rows_of_file.add(found)
+        file = self._file(rows_of_file.table()) if converted else None
+        return Converted(file, converted, failed)
 
     def _columns(self) -> tuple[Schema, list[_Column]]:
         now = self._clock.now()
@@ -103,11 +134,7 @@ class FormatConversion:
         convert = converter(hive, self._serde.read_timestamp, self._serde.case_insensitive)
         return _Column(name, self._serde.key_of(name), convert, arrow_type(hive))
 
-    def _file(self, columns: Sequence[_Column], values: Sequence[list[Any]]) -> bytes:
-        arrays = [
-            pa.array(found, column.arrow) for column, found in zip(columns, values, strict=True)
-        ]
-        table = pa.Table.from_arrays(arrays, names=[column.name for column in columns])
+    def _file(self, table: Any) -> bytes:
         target = pa.BufferOutputStream()
         if self._serializer.get("OrcSerDe") is not None:
             _write_orc(table, target, self._serializer["OrcSerDe"])

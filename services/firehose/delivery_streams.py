@@ -33,6 +33,7 @@ from services.firehose.errors import (
     ResourceNotFound,
     UnknownOperation,
 )
+from services.firehose.journal import JournalDamaged
 from services.firehose.lambda_transform import LambdaTransform
 from services.firehose.metrics import NAMESPACE, Metrics
 from services.firehose.processing import Processing
@@ -173,13 +174,7 @@ class DeliveryStreams:
         self._workers.shutdown(wait=False, cancel_futures=True)
 
     def _run(self, entry: Entry) -> None:
-        stream = DeliveryStream(
-            entry.identity,
-            entry.configuration,
-            self._folder_of(entry.identity) / "journal",
-            self._surroundings,
-        )
-        entry.stream = stream
+        stream = entry.stream = self._open(entry)
         stream.start()
         if entry.kinesis_source:
             entry.source = self._source_of(
@@ -188,6 +183,18 @@ class DeliveryStreams:
                 entry.kinesis_source["DeliveryStartTimestamp"],
             )
             entry.source.start()
+
+    def _open(self, entry: Entry) -> DeliveryStream:
+        folder = self._folder_of(entry.identity) / "journal"
+        made = entry.identity, entry.configuration, folder, self._surroundings
+        try:
+            return DeliveryStream(*made)
+        except JournalDamaged as damage:
+            # The other delivery streams go on, and so does this one; the bytes are kept.
+            aside = folder.with_name(f"journal-damaged-{int(self._clock.now())}")
+            folder.rename(aside)
+            LOG.error("%s begins anew: %s It was put aside.", entry.identity.arn, damage)
+            return DeliveryStream(*made)
 
     def _processing_of(self, stream: StreamIdentity, current: Configuration) -> Processing:
         transform = LambdaTransform(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -165,9 +165,9 @@ class StreamData:
                     delivery.first_attempt_at = now
             return ready
 
-    def contents(self, groups: Sequence[Group]) -> list[bytes]:
+    def contents(self, groups: Sequence[Group]) -> Iterator[bytes]:
         """Packed records of groups that are not delivered yet."""
-        return [self._journal.read(group) for group in groups]
+        return (self._journal.read(group) for group in groups)
 
     def delivered(self, delivery: Delivery, failed: Sequence[FailedRecord], now: float) -> None:
         """The delivery is over; its failed records wait for the error output."""

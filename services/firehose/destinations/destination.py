@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -64,5 +64,6 @@ class Destination(Protocol):
     def target(self, buffer: str, oldest_arrival: float) -> dict[str, Any]:
         """Decided once, when the buffer closes: an object's key, a request's id. JSON values."""
 
-    def deliver(self, delivery: Delivery, contents: Sequence[bytes], now: float) -> Outcome:
-        """One attempt; `contents` are packed groups of records. Blocks; raises only on defects."""
+    def deliver(self, delivery: Delivery, contents: Iterable[bytes], now: float) -> Outcome:
+        """One attempt; `contents` are packed groups of records, read as they are taken.
+        Blocks; raises only on defects."""

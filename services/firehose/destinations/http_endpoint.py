@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import gzip
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import orjson
@@ -46,7 +46,7 @@ class HttpEndpointDestination:
     def target(self, buffer: str, oldest_arrival: float) -> dict[str, Any]:
         return {"request_id": str(uuid.uuid4())}
 
-    def deliver(self, delivery: Delivery, contents: Sequence[bytes], now: float) -> Outcome:
+    def deliver(self, delivery: Delivery, contents: Iterable[bytes], now: float) -> Outcome:
         records = [record for content in contents for record in unpack(content)]
         request_id = delivery.target["request_id"]
         error = self._attempt(request_id, [record.data for record in records], now)

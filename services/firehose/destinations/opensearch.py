@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import orjson
@@ -74,7 +74,7 @@ class OpenSearchDestination:
     def target(self, buffer: str, oldest_arrival: float) -> dict[str, Any]:
         return {}
 
-    def deliver(self, delivery: Delivery, contents: Sequence[bytes], now: float) -> Outcome:
+    def deliver(self, delivery: Delivery, contents: Iterable[bytes], now: float) -> Outcome:
         left_over: _LeftOver | None = delivery.left_over
         documents = left_over.waiting if left_over else self._documents(delivery, contents)
         failed = list(left_over.failed) if left_over else []
@@ -91,7 +91,7 @@ class OpenSearchDestination:
         size = sum(group.size for group in delivery.groups)
         return Delivered(count - len(failed), size, tuple(failed), error)
 
-    def _documents(self, delivery: Delivery, contents: Sequence[bytes]) -> list[Document]:
+    def _documents(self, delivery: Delivery, contents: Iterable[bytes]) -> list[Document]:
         base, rotation = (
             self._content["IndexName"],
             self._content.get("IndexRotationPeriod", "NoRotation"),

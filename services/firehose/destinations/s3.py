@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -34,7 +34,7 @@ class Converted(NamedTuple):
 class Converter(Protocol):
     """Turns packed groups into one Parquet or ORC file."""
 
-    def convert(self, contents: Sequence[bytes], now: float) -> Converted:
+    def convert(self, contents: Iterable[bytes], now: float) -> Converted:
         """Raises ConversionUnavailable when the schema cannot be had."""
 
 
@@ -89,7 +89,7 @@ class S3Destination:
             return object_name.extension(compression_only)
         return object_name.extension(self._configuration)
 
-    def deliver(self, delivery: Delivery, contents: Sequence[bytes], now: float) -> Outcome:
+    def deliver(self, delivery: Delivery, contents: Iterable[bytes], now: float) -> Outcome:
         records = sum(group.record_count for group in delivery.groups)
         size = sum(group.size for group in delivery.groups)
         failed: Sequence[FailedRecord] = ()
@@ -110,7 +110,7 @@ class S3Destination:
             return TryAgain(DeliveryError("S3.ServiceUnavailable", str(error)))
         return Delivered(records, size, failed)
 
-    def _compressed(self, key: str, contents: Sequence[bytes]) -> bytes:
+    def _compressed(self, key: str, contents: Iterable[bytes]) -> bytes:
         plain = b"".join(map(plain_data, contents))
         name = key.rpartition("/")[2]
         return compress(self._configuration["CompressionFormat"], plain, name)

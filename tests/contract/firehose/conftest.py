@@ -18,7 +18,7 @@ from tests.waiting import wait_until
 #: On AWS: a role that Firehose may assume, with rights on S3, Kinesis and Glue.
 ROLE = os.environ.get("CONTRACT_FIREHOSE_ROLE_ARN", "arn:aws:iam::000000000000:role/firehose")
 #: AWS takes a minute to make a delivery stream and up to another to deliver.
-PATIENCE_SECONDS = {"aws": 300.0, "riacho": 60.0}
+PATIENCE_SECONDS = {"aws": 300.0, "riacho": 60.0, "localstack": 20.0}
 #: What the others do at once, or never.
 OTHERS_PATIENCE_SECONDS = 8.0
 
