@@ -10,9 +10,19 @@ from typing import Any
 
 from localstack.services.plugins import Service, aws_provider
 
+from services.dynamodb.data_calls import (
+    ITEM_OPERATIONS,
+    PREFIX,
+    answer_of,
+    is_localstacks,
+    onward_request,
+)
 from services.dynamodb.local_server import server_command, why_not_local
 from services.localstack.children import tied_command
+from services.localstack.data_calls import DataAnswer, DataRequest, LaterAnswer, data_calls
 from services.localstack.environment import JARS
+from services.localstack.front_answers import error_answer
+from services.localstack.onward import Onward, OnwardAnswer
 from services.localstack.running import running
 
 LOG = logging.getLogger(__name__)
@@ -55,18 +65,61 @@ def _use_our_server() -> Any:
 
     def command(self: Any) -> list[str]:
         db_path = Path(self.db_path) if self.db_path else None
-        return tied_command(
-            server_command(
-                java(), jars(), port=self.port, db_path=db_path, heap=str(self.heap_size)
-            )
+        server = server_command(
+            java(), jars(), port=self.port, db_path=db_path, heap=str(self.heap_size)
         )
+        return tied_command(server, without_fsync=running().settings.stream_sync == "os")
 
     server.DynamodbServer._create_shell_command = command
     the_server = server.DynamodbServer.get()
     path = _db_path()
     the_server.db_path = str(path) if path else None
     the_server._host = "127.0.0.1"
+    _hand_items_on(the_server)
     return the_server
+
+
+def _hand_items_on(the_server: Any) -> None:
+    """From now on calls on items skip LocalStack's chain."""
+    from localstack import config
+    from localstack.services.dynamodb.models import dynamodb_stores
+
+    onward = Onward("127.0.0.1", the_server.port)
+    injects_faults = any(
+        (
+            config.DYNAMODB_ERROR_PROBABILITY,
+            config.DYNAMODB_READ_ERROR_PROBABILITY,
+            config.DYNAMODB_WRITE_ERROR_PROBABILITY,
+        )
+    )
+
+    def is_up() -> bool:
+        thread = the_server._thread
+        process = thread.process if thread else None
+        return process is not None and process.poll() is None
+
+    def has_replicas() -> bool:
+        """Tables of another region are found by LocalStack alone."""
+        return any(store.REPLICAS for _, _, store in dynamodb_stores.iter_stores())
+
+    def call(request: DataRequest) -> LaterAnswer | None:
+        if is_localstacks(request) or not is_up() or has_replicas():
+            return None
+        return LaterAnswer(
+            lambda answered: onward.send(
+                onward_request(request), lambda answer: answered(_told(answer))
+            )
+        )
+
+    if not injects_faults:
+        data_calls.update({f"{PREFIX}{name}": call for name in ITEM_OPERATIONS})
+
+
+def _told(answer: OnwardAnswer | None) -> DataAnswer:
+    if answer is None:
+        message = "DynamoDBLocal did not answer; it is being started again."
+        return error_answer(500, "InternalServerError", message)
+    return answer_of(*answer)
 
 
 @aws_provider(api="dynamodb", name="riacho")

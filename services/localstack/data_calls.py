@@ -64,8 +64,18 @@ class StreamingAnswer(NamedTuple):
     start: Callable[[Pieces], None]
 
 
+class LaterAnswer(NamedTuple):
+    """What goes back when it is known: for calls that wait for something without a thread.
+
+    `start` runs on the event loop and returns at once. It calls what it is given, once, from any
+    thread; the connection's next request waits until then.
+    """
+
+    start: Callable[[Callable[[DataAnswer], None]], None]
+
+
 #: Returns None to let LocalStack's chain answer instead. Runs on the front's event loop: it may
 #: take a few milliseconds, and never waits. A raised error becomes AWS's InternalFailure (500).
-DataCall = Callable[[DataRequest], DataAnswer | StreamingAnswer | None]
+DataCall = Callable[[DataRequest], DataAnswer | StreamingAnswer | LaterAnswer | None]
 
 data_calls: dict[str, DataCall] = {}

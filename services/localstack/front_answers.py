@@ -14,6 +14,7 @@ from services.localstack.data_calls import (
     DataAnswer,
     DataCall,
     DataRequest,
+    LaterAnswer,
     StreamingAnswer,
 )
 from services.localstack.front_door import is_welcome_host, is_welcome_origin
@@ -58,7 +59,7 @@ def answer_call(
     headers: Mapping[str, str],
     body: bytes,
     settings: Settings,
-) -> DataAnswer | StreamingAnswer | None:
+) -> DataAnswer | StreamingAnswer | LaterAnswer | None:
     """What the call answers; AWS's InternalFailure and a log line when it raises."""
     account_id, region = credential_scope(headers.get("authorization", ""), settings)
     try:

@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 from rolo.serving.twisted import HeaderPreservingHTTPChannel
+from twisted.internet import reactor
 from twisted.web.http import _GenericHTTPChannelProtocol
 
-from services.localstack.data_calls import DataAnswer, data_calls
+from services.localstack.data_calls import DataAnswer, LaterAnswer, StreamingAnswer, data_calls
 from services.localstack.front_answers import answer_call, parse_head, refusal, whole_answer
 from services.localstack.front_request import FrontRequest
 from services.settings import Settings
@@ -33,14 +34,18 @@ class FrontChannel(HeaderPreservingHTTPChannel):
         super().__init__()
         self._held = bytearray()
         self._needed_bytes = 0
+        self._awaits_answer = False
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802
-        if not self._held and not self._is_between_requests():
+        if not (self._held or self._awaits_answer or self._is_between_requests()):
             super().dataReceived(data)
             return
         self.resetTimeout()
         self._held += data
-        while len(self._held) >= self._needed_bytes and self._held:
+        self._take_data_calls()
+
+    def _take_data_calls(self) -> None:
+        while self._held and not self._awaits_answer and len(self._held) >= self._needed_bytes:
             if not self._take_data_call():
                 return
 
@@ -71,12 +76,32 @@ class FrontChannel(HeaderPreservingHTTPChannel):
         answer = refusal(headers, settings) or answer_call(
             call, "POST", headers["x-amz-target"], headers, body, settings
         )
-        if not isinstance(answer, DataAnswer):
+        if answer is None or isinstance(answer, StreamingAnswer):
             return self._pass_on((answer,))
         del held[:whole]
         self._needed_bytes = 0
-        self.transport.write(whole_answer(answer))
+        if isinstance(answer, LaterAnswer):
+            self._await(answer)
+        else:
+            self.transport.write(whole_answer(answer))
         return True
+
+    def _await(self, answer: LaterAnswer) -> None:
+        self._awaits_answer = True
+        self._idle_seconds = self.setTimeout(None)
+        answer.start(lambda known: reactor.callFromThread(self._send_later, known))
+
+    def _send_later(self, answer: DataAnswer) -> None:
+        if not self._awaits_answer:
+            return  # the client has gone
+        self._awaits_answer = False
+        self.setTimeout(self._idle_seconds)
+        self.transport.write(whole_answer(answer))
+        self._take_data_calls()
+
+    def connectionLost(self, reason: Any) -> None:  # noqa: N802
+        self._awaits_answer = False
+        super().connectionLost(reason)
 
     def _pass_on(self, answered: Any = None) -> bool:
         """Give Twisted everything that is held, and what the data call said if it was asked."""

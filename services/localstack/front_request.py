@@ -10,7 +10,7 @@ from typing import Any
 from rolo.serving.twisted import TwistedRequestAdapter
 from twisted.internet import reactor
 
-from services.localstack.data_calls import DataAnswer, StreamingAnswer, data_calls
+from services.localstack.data_calls import DataAnswer, LaterAnswer, StreamingAnswer, data_calls
 from services.localstack.front_answers import answer_call, error_answer, refusal, with_request_id
 from services.settings import Settings
 
@@ -87,10 +87,12 @@ class FrontRequest(TwistedRequestAdapter):
         answer = self.answered[0] if self.answered else self._answer()
         if answer is None:
             super().process()
+        elif isinstance(answer, LaterAnswer):
+            answer.start(lambda known: reactor.callFromThread(self._send_later, known))
         else:
             self._send(answer)
 
-    def _answer(self) -> DataAnswer | StreamingAnswer | None:
+    def _answer(self) -> DataAnswer | StreamingAnswer | LaterAnswer | None:
         settings: Settings = self.channel.site.settings
         headers = self._headers()
         if (refused := refusal(headers, settings)) is not None:
@@ -111,6 +113,10 @@ class FrontRequest(TwistedRequestAdapter):
             name.decode("latin-1").lower(): values[-1].decode("latin-1")
             for name, values in self.requestHeaders.getAllRawHeaders()
         }
+
+    def _send_later(self, answer: DataAnswer) -> None:
+        if not self._disconnected:
+            self._send(answer)
 
     def _send(self, answer: DataAnswer | StreamingAnswer) -> None:
         self.setResponseCode(answer.status)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 from services.localstack.data_calls import (
     DataAnswer,
     DataRequest,
+    LaterAnswer,
     Pieces,
     StreamingAnswer,
     data_calls,
@@ -65,3 +67,16 @@ data_calls["Tests.Count"] = count
 data_calls["Tests.WaitForClose"] = wait_for_close
 data_calls["Tests.WasClosed"] = was_closed
 data_calls["AWSSecurityTokenServiceV20110615.GetCallerIdentity"] = pass_on
+
+
+def answer_later(request: DataRequest) -> LaterAnswer:
+    """Answers from a thread."""
+
+    def start(answered: Callable[[DataAnswer], None]) -> None:
+        known = DataAnswer(200, {}, b"later")
+        threading.Thread(target=answered, args=(known,), daemon=True).start()
+
+    return LaterAnswer(start)
+
+
+data_calls["Tests.Later"] = answer_later

@@ -101,9 +101,10 @@ def test_a_request_may_arrive_in_pieces_of_any_size(front: Engine) -> None:
 
 
 def test_requests_may_be_sent_ahead(front: Engine) -> None:
-    sent = b"".join([request(b"x"), request(b"xx", "Tests.Count"), request(b"xxx")])
+    targets = ["Tests.Echo", "Tests.Count", "Tests.Later", "Tests.Echo"]
+    sent = b"".join(request(b"x" * i, target) for i, target in enumerate(targets))
     answers = raw(front, sent)
-    assert [next(answers).split()[-1] for _ in range(3)] == [b"1", b"2", b"3"]
+    assert [next(answers).split()[-1] for _ in targets] == [b"0", b"2", b"later", b"3"]
 
 
 def test_large_and_chunked_bodies_arrive_whole(connection: Any) -> None:
@@ -172,7 +173,8 @@ def test_tls_is_spoken_on_the_same_port(front: Engine) -> None:
 
 
 @pytest.mark.parametrize(
-    ("target", "wanted"), [("Tests.Echo", b" 2"), ("Tests.Count", b"0\n1\n2\n")]
+    ("target", "wanted"),
+    [("Tests.Echo", b" 2"), ("Tests.Count", b"0\n1\n2\n"), ("Tests.Later", b"later")],
 )
 def test_http_2_with_prior_knowledge(front: Engine, target: str, wanted: bytes) -> None:
     """The real KCL's SDK for Java speaks nothing else to an `http:` endpoint."""

@@ -1,0 +1,35 @@
+"""Where DynamoDBLocal runs, and its command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from services.dynamodb.local_server import server_command, why_not_local
+
+JARS = [Path("/jars/b.jar"), Path("/jars/a.jar"), Path("/jars/libsqlite4java.so")]
+
+
+@pytest.mark.parametrize(
+    ("machine", "jars", "java", "words"),
+    [
+        (("Linux", "x86_64"), JARS, "/", None),
+        (("Darwin", "arm64"), JARS, "/", None),
+        (("Linux", "aarch64"), JARS, "/", "no SQLite library for Linux on aarch64"),
+        (("Linux", "x86_64"), [], "/", "run ./scripts/install"),
+        (("Linux", "x86_64"), JARS, "/no/java", "run ./scripts/install"),
+    ],
+)
+def test_why_it_cannot_run_is_one_sentence(
+    machine: tuple[str, str], jars: list[Path], java: str, words: str | None
+) -> None:
+    reason = why_not_local(*machine, jars, Path(java))
+    assert reason is None if words is None else words in (reason or "")
+
+
+def test_the_class_path_has_a_fixed_order_and_memory_is_a_choice() -> None:
+    command = server_command(Path("/java"), JARS, port=1, db_path=None)
+    assert command[command.index("-cp") + 1] == "/jars/a.jar:/jars/b.jar"
+    assert command[-1] == "-inMemory"
+    assert server_command(Path("/java"), JARS, port=1, db_path=Path("/d"))[-2:] == ["-dbPath", "/d"]
