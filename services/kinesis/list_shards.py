@@ -74,7 +74,8 @@ def matching(
 
 
 def encode_page(page: Page) -> str:
-    return seal([*page])
+    *place, shard_filter, created_millis = page
+    return seal([*place, shard_filter and [*shard_filter], created_millis])
 
 
 def decode_page(token: str, now_millis: int) -> Page:

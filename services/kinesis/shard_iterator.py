@@ -59,23 +59,22 @@ def check_age(iterator: ShardIterator, now_millis: int) -> None:
 
 def seal(fields: list[Any]) -> str:
     """Fields as one opaque text."""
-    payload = orjson.dumps(fields)
-    return b64encode(_PREFIX + _digest(payload) + payload).decode()
+    return _sealed(orjson.dumps(fields))
 
 
 def unseal(token: str) -> list[Any]:
     """The fields again. Raises ValueError for a text that `seal` did not make."""
     sealed = b64decode(token, validate=True)
-    start = len(_PREFIX) + _SEAL_BYTES
-    digest, payload = sealed[len(_PREFIX) : start], sealed[start:]
-    if _digest(payload) != digest:
+    payload = sealed[len(_PREFIX) + _SEAL_BYTES :]
+    if _sealed(payload) != token:
         raise ValueError("Not a token of ours.")
     fields: list[Any] = orjson.loads(payload)
     return fields
 
 
-def _digest(payload: bytes) -> bytes:
-    return blake2b(payload, digest_size=_SEAL_BYTES, key=_SEAL_KEY).digest()
+def _sealed(payload: bytes) -> str:
+    digest = blake2b(payload, digest_size=_SEAL_BYTES, key=_SEAL_KEY).digest()
+    return b64encode(_PREFIX + digest + payload).decode()
 
 
 def _date(millis: int) -> str:

@@ -137,7 +137,7 @@ class AStream(RuleBasedStateMachine):
 
 
 TestConservation = AStream.TestCase
-TestConservation.settings = settings(max_examples=40, stateful_step_count=20, deadline=None)
+TestConservation.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)
 
 
 def test_the_plan_of_a_scaling_uses_no_more_steps_than_it_needs() -> None:

@@ -97,7 +97,7 @@ def requests() -> st.SearchStrategy[tuple[str, Any]]:
     )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(requests(), min_size=1, max_size=6))
 def test_no_request_is_answered_by_a_500(calls: list[tuple[str, Any]]) -> None:
     call = make(FixedClock())
@@ -107,7 +107,7 @@ def test_no_request_is_answered_by_a_500(calls: list[tuple[str, Any]]) -> None:
         assert answered.status in {200, 400}, (operation, request, answered)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.sampled_from(sorted(OPERATIONS)), st.binary(max_size=60), st.sampled_from([JSON, CBOR]))
 def test_no_bytes_are_answered_by_a_500(operation: str, body: bytes, content_type: str) -> None:
     kinesis = Kinesis(FixedClock(), MemoryStorage())
@@ -115,7 +115,7 @@ def test_no_bytes_are_answered_by_a_500(operation: str, body: bytes, content_typ
     assert ask(kinesis, operation, body, content_type).status in {200, 400}
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(requests())
 def test_json_and_cbor_refuse_the_same(call_made: tuple[str, Any]) -> None:
     operation, request = call_made
