@@ -59,6 +59,8 @@ def consume(connection: Connection, stream_name: str, as_json: bool, **o: Any) -
             LOCAL,
             failover_time_millis=round(o["failover_seconds"] * 1000),
             initial_position_in_stream=o["initial_position"],
+            # Objects of the raw zone are due by age too, also when no record comes any more.
+            call_process_records_even_for_empty_record_list=True,
         )
         scheduler = Scheduler(
             o["application"] or f"{stream_name}-consumer",

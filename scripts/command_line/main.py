@@ -20,6 +20,7 @@ COMMANDS = {
     "consume": "scripts.command_line.consume:consume",
     "streams": "scripts.command_line.streams:streams",
     "reconcile": "scripts.command_line.reconcile:reconcile",
+    "demo": "scripts.command_line.demo:demo",
     "clock": "scripts.command_line.clock:clock",
     "query": "scripts.command_line.query:query",
     "doctor": "scripts.command_line.doctor:doctor",

@@ -75,9 +75,11 @@ def reconcile(
 
 def show(proof: Proof, console: Console) -> None:
     """The proof as a table, then what is off in sentences."""
-    table = Table(title=f"Sent to {proof.stream_name}: {proof.acknowledged:,} events")
+    table = Table(
+        title=f"Sent to {proof.stream_name}: {proof.acknowledged:,} events", title_justify="left"
+    )
     for column in ("sink", "stored", "missing", "doubled", "unsent", "rejected", "sums"):
-        table.add_column(column, justify="left" if column == "sink" else "right")
+        table.add_column(column, justify="left" if column == "sink" else "right", no_wrap=True)
     for v in proof.verdicts:
         sums = f"{len(v.differing_sums)} differ" if v.differing_sums else "equal"
         counts = (v.stored, v.missing, v.doubled, v.unsent, v.rejected)

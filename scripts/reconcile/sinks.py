@@ -48,7 +48,7 @@ def read_raw_zone(
     s3: Any, bucket: str, prefix: str, stream_name: str, progress: Progress = silent
 ) -> Holding:
     """Every event of the stream in the gzip JSON lines below the prefix."""
-    holding = Holding(f"lake s3://{bucket}/{prefix}")
+    holding = Holding(f"lake {bucket}/{prefix}")
     for body in _bodies(s3, bucket, prefix, f"/{stream_name}-shardId-"):
         rows = [orjson.loads(line) for line in gzip.decompress(body).splitlines() if line]
         for row in rows:
