@@ -56,9 +56,17 @@ class Kinesis:
         self.subscriptions: dict[SubscriptionKey, Subscription] = {}
         self.account_settings: dict[str, dict[str, Any]] = {}
         for fields in storage.load():
+            self._bring_back(fields)
+
+    def _bring_back(self, fields: dict[str, Any]) -> None:
+        try:
             state = streams.from_json(fields)
-            live = LiveStream(state, storage, sync=sync)
-            self.streams[StreamKey(state.account_id, state.region, state.name)] = live
+        except (KeyError, TypeError, ValueError) as damage:
+            name = fields.get("name")
+            logger.warning("Stream %s is left out, its files stay: %r", name, damage)
+            return
+        live = LiveStream(state, self.storage, sync=self.sync)
+        self.streams[StreamKey(state.account_id, state.region, state.name)] = live
 
     def call(
         self, operation: str, request: dict[str, Any], *, region: str, account_id: str

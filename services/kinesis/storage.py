@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ import orjson
 
 from services.kinesis.folder import DiskFolder, Folder, MemoryFolder, OpenFiles
 from services.kinesis.shard import shard_id_of
+
+logger = logging.getLogger("riacho.kinesis")
 
 
 class Storage(Protocol):
@@ -65,7 +68,14 @@ class DiskStorage:
 
     def load(self) -> Iterator[dict[str, Any]]:
         for file in sorted(self._path.glob("*/stream.json")):
-            yield orjson.loads(file.read_bytes())
+            try:
+                yield orjson.loads(file.read_bytes())
+            except ValueError as damage:
+                logger.warning(
+                    "The stream in %s cannot be read (%s): its files stay, it is left out.",
+                    file,
+                    damage,
+                )
         for left_over in self._path.glob("*.deleted"):
             shutil.rmtree(left_over, ignore_errors=True)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import string
 from collections.abc import Iterable
+from copy import deepcopy
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -155,7 +156,11 @@ def to_json(stream: Stream) -> dict[str, Any]:
 
 
 def from_json(fields: dict[str, Any]) -> Stream:
-    """Raises TypeError, KeyError or ValueError for what `to_json` did not make."""
+    """A stream that shares nothing with `fields`.
+
+    Raises TypeError, KeyError or ValueError for what `to_json` did not make.
+    """
+    fields = deepcopy(fields)
     shards = [
         Shard(**{**s, "hash_key_range": HashKeyRange(*map(int, s["hash_key_range"]))})
         for s in fields["shards"]
