@@ -9,12 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import hypothesis
 import pytest
 from botocore.config import Config
 
 from services.localstack.engine import Engine, start
 from services.settings import Settings
 from tests.contract.engines import ENGINES
+
+# A loaded machine is slow, not wrong: no example has a deadline.
+hypothesis.settings.register_profile("riacho", deadline=None)
+hypothesis.settings.load_profile("riacho")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -23,6 +23,7 @@ COMMANDS = {
     "demo": "scripts.command_line.demo:demo",
     "clock": "scripts.command_line.clock:clock",
     "query": "scripts.command_line.query:query",
+    "dashboard": "scripts.command_line.dashboard:dashboard",
     "doctor": "scripts.command_line.doctor:doctor",
     "settings": "scripts.command_line.settings:settings",
 }

@@ -1,0 +1,1 @@
+"""The pages. Each is one `render(aws, say)`: clients and words are passed in."""

@@ -1,0 +1,106 @@
+"""Alarms with their graphs, the inbox of topics, dead letters."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from dashboards import charts
+from dashboards.aws import Aws
+from dashboards.facts import messages
+from dashboards.facts.metrics import Metric, Point, read_metrics
+from dashboards.refreshing import LIVE, SHARED, told
+from dashboards.words import Say
+
+STATE_COLOURS = {"OK": "green", "ALARM": "red", "INSUFFICIENT_DATA": "gray"}
+
+
+@st.cache_data(ttl=SHARED, show_spinner=False)
+def shared_alarms(_aws: Aws) -> tuple[list[dict[str, Any]], dict[Metric, list[Point]]]:
+    """The alarms, and the points of what they watch."""
+    cloudwatch = _aws.client("cloudwatch")
+    alarms = messages.read_alarms(cloudwatch)
+    wanted = [metric for alarm in alarms if (metric := messages.metric_of(alarm))]
+    return alarms, read_metrics(cloudwatch, wanted, time.time())
+
+
+@st.cache_data(ttl=SHARED, show_spinner=False)
+def shared_inbox(_aws: Aws) -> list[messages.Message]:
+    return messages.read_inbox(_aws.client("sqs"))
+
+
+def render(aws: Aws, say: Say) -> None:
+    st.title(say("alarms"))
+
+    @st.fragment(run_every=LIVE)
+    def live() -> None:
+        with told(say):
+            _alarms(aws, say)
+            left, right = st.columns(2)
+            with left:
+                _inbox(aws, say)
+            with right:
+                _dead_letters(aws, say)
+
+    live()
+
+
+def _alarms(aws: Aws, say: Say) -> None:
+    alarms, points = shared_alarms(aws)
+    if not alarms:
+        st.info(say("no_alarms"))
+    for alarm in alarms:
+        state = alarm["StateValue"]
+        st.markdown(f"**{alarm['AlarmName']}** :{STATE_COLOURS.get(state, 'gray')}-badge[{state}]")
+        st.caption(alarm.get("StateReason", ""))
+        metric = messages.metric_of(alarm)
+        if metric is None:
+            continue
+        if points.get(metric):
+            graph = charts.series({metric.name: points[metric]}, metric.statistic)
+            if "Threshold" in alarm:
+                graph = charts.with_threshold(graph, alarm["Threshold"])
+            st.altair_chart(graph, width="stretch")
+        else:
+            st.caption(say("no_points"))
+
+
+def _inbox(aws: Aws, say: Say) -> None:
+    sns, sqs = aws.client("sns"), aws.client("sqs")
+    st.subheader(say("inbox"), help=say("inbox_help"))
+    topics, heard = messages.topic_arns(sns), messages.inbox_topics(sns)
+    if not topics:
+        st.caption(say("no_topics"))
+    for arn in topics:
+        topic = arn.rpartition(":")[2]
+        if arn not in heard and st.button(say("listen", topic=topic), key=f"listen:{arn}"):
+            messages.open_inbox(sns, sqs, arn)
+            heard.append(arn)
+    if heard:
+        st.caption(say("listening", topics=", ".join(arn.rpartition(":")[2] for arn in heard)))
+        _message_table(say, shared_inbox(aws))
+
+
+def _dead_letters(aws: Aws, say: Say) -> None:
+    st.subheader(say("dead_letters"))
+    pages = aws.client("lambda").get_paginator("list_event_source_mappings").paginate()
+    mappings = [mapping for page in pages for mapping in page["EventSourceMappings"]]
+    queues = messages.dead_letters(aws.client("sqs"), mappings)
+    if not queues:
+        st.caption(say("no_dead_letters"))
+    for queue in queues:
+        st.markdown(f"**{queue.name}** · {say('waiting', count=queue.waiting)}")
+        if queue.waiting and st.toggle(say("show_messages"), key=f"peek:{queue.url}"):
+            _message_table(say, messages.peek(aws.client("sqs"), queue.url))
+
+
+def _message_table(say: Say, found: list[messages.Message]) -> None:
+    if found:
+        rows = pd.DataFrame([asdict(item) for item in found]).drop(columns="message_id")
+        st.dataframe(rows, hide_index=True, width="stretch")
+    else:
+        st.caption(say("no_messages"))
