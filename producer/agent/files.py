@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 #: What the original never reads, too.
 COMPRESSED = (".gz", ".bz2", ".zip")
-HEAD_BYTES, TAIL_BYTES = 1_024, 64
+HEAD_BYTES, TAIL_BYTES = 1_024, 256
 #: Stands between path and id in the checkpoint of a file that has left the pattern.
 GONE = "~"
 
@@ -101,10 +101,10 @@ class TrackedFile:
     def read(self, size: int, at: int) -> bytes:
         return os.pread(self.fd, size, at)
 
-    def still_ends_as_read(self) -> bool:
-        """Whether what stands before `offset` is what was read there."""
-        if not self.tail:
-            return True
+    def is_as_read(self) -> bool:
+        """Whether the file still has what was read of it, at its start and before `offset`."""
+        if self.read(len(self.head), 0) != self.head:
+            return False
         return self.read(len(self.tail), self.offset - len(self.tail)) == self.tail
 
     def consume(self, data: bytes) -> None:

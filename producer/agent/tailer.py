@@ -205,7 +205,7 @@ class Tailer:
         self._first.append(copy)
 
     def _is_truncated(self, file: TrackedFile) -> bool:
-        return file.size() < file.offset or not file.still_ends_as_read()
+        return file.size() < file.offset or not file.is_as_read()
 
     def _on_truncation(self, file: TrackedFile, now: float) -> None:
         self._refresh(now)

@@ -237,6 +237,16 @@ def test_a_file_with_equal_content_and_another_name_is_a_file_of_its_own(tmp_pat
     assert sent_numbers(world) == [*range(5), *range(5)]
 
 
+def test_a_truncated_file_whose_lines_all_end_alike_is_noticed(world: World) -> None:
+    padding = b"x" * 300 + b"\n"
+    world.write(b"1" + padding + b"2" + padding)
+    world.poll()
+    os.truncate(world.folder / "app.log", 0)
+    world.write(b"3" + padding + b"4" + padding)
+    world.finish()
+    assert [record[:1] for record in world.sent] == [b"1", b"2", b"3", b"4"]
+
+
 def test_a_truncated_file_without_a_copy_is_read_from_its_start(world: World) -> None:
     world.write(lines(0, 5))
     world.poll()
