@@ -1,0 +1,88 @@
+"""Comparisons with SQL's three values, also inside arrays, maps and rows."""
+
+from __future__ import annotations
+
+from services.athena import trino_types as t
+from services.athena.trino_types import Type
+
+_MIRROR = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
+
+
+def key(sql: str, kind: Type) -> str:
+    """What stands for a value where DuckDB compares natively (ORDER BY, joins, DISTINCT)."""
+    if kind.name == "timestamp with time zone":
+        return f"({sql}).t"
+    if kind.name == "time with time zone":
+        return f"athena_time_utc({sql})"
+    return sql
+
+
+def needs_care(kind: Type) -> bool:
+    """Does DuckDB's `=` say something else than SQL's for this type?"""
+    return kind.name in ("array", "map", "row")
+
+
+def equal(a: str, b: str, kind: Type, depth: int = 0) -> str:
+    """`a = b`: NULL inside makes the answer NULL unless another part differs."""
+    i = f"_e{depth}"
+    match kind.name:
+        case "real" | "double":
+            return f"({a} = {b} AND NOT isnan({a}))"
+        case "array":
+            inner = equal(f"({a})[{i}]", f"({b})[{i}]", kind.args[0], depth + 1)
+            pairs = f"list_transform(range(1, len({a}) + 1), lambda {i}: {inner})"
+            return f"CASE WHEN {a} IS NULL OR {b} IS NULL THEN NULL WHEN len({a}) <> len({b}) THEN false ELSE athena_all({pairs}) END"
+        case "map":
+            value = f"({a})[{i}]"
+            other = f"({b})[{i}]"
+            inner = f"CASE WHEN NOT map_contains({b}, {i}) THEN false ELSE {equal(value, other, kind.args[1], depth + 1)} END"
+            pairs = f"list_transform(map_keys({a}), lambda {i}: {inner})"
+            return f"CASE WHEN {a} IS NULL OR {b} IS NULL THEN NULL WHEN cardinality({a}) <> cardinality({b}) THEN false ELSE athena_all({pairs}) END"
+        case "row":
+            parts = [equal(f"({a}).{n}", f"({b}).{n}", x, depth + 1) for n, x in zip(t.struct_names(kind), kind.args, strict=True)]
+            return f"CASE WHEN {a} IS NOT NULL AND {b} IS NOT NULL THEN ({' AND '.join(parts)}) END"
+    return f"({key(a, kind)} = {key(b, kind)})"
+
+
+def compare(operator: str, a: str, b: str, kind: Type) -> str:
+    """`=`, `<>`, `<`, `<=`, `>`, `>=` of two values of one type."""
+    if operator == "=":
+        return equal(a, b, kind)
+    if operator == "<>":
+        if kind.name in ("real", "double"):
+            return f"({a} <> {b} OR (isnan({a}) AND {b} IS NOT NULL))"
+        return f"(NOT {equal(a, b, kind)})" if needs_care(kind) else f"({key(a, kind)} <> {key(b, kind)})"
+    if kind.name in ("real", "double"):  # every order with NaN is false, DuckDB puts it last
+        return f"({a} {operator} {b} AND NOT isnan({a}) AND NOT isnan({b}))"
+    if kind.name == "row":
+        return _row_order(operator, a, b, kind)
+    return f"({key(a, kind)} {operator} {key(b, kind)})"
+
+
+def _row_order(operator: str, a: str, b: str, kind: Type) -> str:
+    """Field by field."""
+    names = t.struct_names(kind)
+    strict = operator.rstrip("=")
+    parts = []
+    for place, (name, inner) in enumerate(zip(names, kind.args, strict=True)):
+        before = [
+            equal(f"({a}).{n}", f"({b}).{n}", x)
+            for n, x in zip(names[:place], kind.args[:place], strict=True)
+        ]
+        last = operator if place == len(names) - 1 else strict
+        here = compare(last, f"({a}).{name}", f"({b}).{name}", inner)
+        parts.append("(" + " AND ".join([*before, here]) + ")")
+    return "(" + " OR ".join(parts) + ")"
+
+
+def distinct(a: str, b: str, kind: Type) -> str:
+    """`a IS DISTINCT FROM b`."""
+    return f"({key(a, kind)} IS DISTINCT FROM {key(b, kind)})"
+
+
+def orderable(kind: Type) -> bool:
+    return kind.name not in ("map", "json", "unknown") and all(orderable(x) for x in kind.args)
+
+
+def comparable(kind: Type) -> bool:
+    return True

@@ -1,0 +1,212 @@
+"""Calls: plain functions, aggregates with DISTINCT, ORDER BY and FILTER, window functions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from sqlglot import exp
+
+from services.athena import trino_types as t
+from services.athena.dialect import (
+    aggregate_functions,
+    array_functions,
+    binary_functions,
+    coercion,
+    comparison,
+    expressions,
+    json_functions,
+    map_functions,
+    moment_functions,
+    number_functions,
+    text_functions,
+    windows,
+)
+from services.athena.dialect.functions import (
+    AGGREGATES,
+    DISTINCT_MARK,
+    END_MARK,
+    FUNCTIONS,
+    KNOWN_ONLY,
+    LAMBDA_FUNCTIONS,
+    ORDER_MARK,
+)
+from services.athena.dialect.typed import Scope, Typed
+from services.athena.trino_types import Type
+
+#: Imported because importing them fills the tables.
+FAMILIES = (
+    aggregate_functions, array_functions, binary_functions, json_functions, map_functions,
+    moment_functions, number_functions, text_functions,
+)  # fmt: skip
+
+
+class CallBinder(expressions.ExpressionBinder):
+    """Binds everything that looks like `name(…)`."""
+
+    windows: dict[str, Any]
+
+    def call(self, name: str, arguments: Sequence[Any], node: Any, scope: Scope) -> Typed:
+        """A call by name; `arguments` are nodes."""
+        name = name.lower()
+        if name in ("try",) and len(arguments) == 1:
+            return self._try(arguments[0], scope)
+        if name in LAMBDA_FUNCTIONS:
+            return LAMBDA_FUNCTIONS[name](self, node, arguments, scope)
+        if name in AGGREGATES:
+            return self._aggregate(name, arguments, node, scope, "")
+        if name in windows.RANKING or name in windows.VALUES:
+            raise self.refused(node, f"Window function {name} requires an OVER clause", "MISSING_OVER")
+        if name not in FUNCTIONS:
+            if name in KNOWN_ONLY:
+                raise self.unsupported(node, f"function {name} is not supported by this engine")
+            raise self.refused(node, f"Function '{name}' not registered", "FUNCTION_NOT_FOUND")
+        return FUNCTIONS[name](self, node, [self.bind(a, scope) for a in arguments])
+
+    def _try(self, node: Any, scope: Scope) -> Typed:
+        self.lenient += 1
+        try:
+            bound = self.bind(node, scope)
+        finally:
+            self.lenient -= 1
+        return Typed(f"TRY({bound.sql})", bound.type)
+
+    def extract(self, field: str, value: Typed, node: Any) -> Typed:
+        """EXTRACT(field FROM value)"""
+        return moment_functions.extract(self, node, field, value)
+
+    # --- aggregates
+
+    def _aggregate(self, name: str, arguments: Sequence[Any], node: Any, scope: Scope, ending: str) -> Typed:
+        if self.in_aggregate:
+            raise self.refused(node, f"Cannot nest aggregations inside aggregation '{name}'", "NESTED_AGGREGATION")
+        self.in_aggregate = bool(self.grouped is not None and not ending.startswith(" OVER"))
+        before, self.in_aggregate = self.in_aggregate, self.grouped is not None and " OVER" not in ending
+        try:
+            distinct, order, plain = self._modifiers(arguments, scope)
+            values = [self.bind(a, scope) for a in plain]
+            made = AGGREGATES[name](self, node, values)
+        finally:
+            self.in_aggregate = False
+        if distinct and order:
+            order = ""
+        sql = made.sql.replace(DISTINCT_MARK, "DISTINCT " if distinct else "")
+        sql = sql.replace(ORDER_MARK, order).replace(END_MARK, ending)
+        return Typed(sql, made.type)
+
+    def _modifiers(self, arguments: Sequence[Any], scope: Scope) -> tuple[bool, str, list[Any]]:
+        """DISTINCT and ORDER BY stand inside the parentheses: sqlglot wraps the last argument."""
+        plain, distinct, order = [], False, ""
+        for argument in arguments:
+            if isinstance(argument, exp.Order):
+                order = self._inner_order(argument, scope)
+                argument = argument.this
+            if isinstance(argument, exp.Distinct):
+                distinct = True
+                plain += argument.expressions
+            else:
+                plain.append(argument)
+        return distinct, order, plain
+
+    def _inner_order(self, node: exp.Order, scope: Scope) -> str:
+        items = []
+        for ordered in node.expressions:
+            value = self.bind(ordered.this, scope)
+            direction = "DESC" if ordered.args.get("desc") else "ASC"
+            nulls = "FIRST" if ordered.args.get("nulls_first") else "LAST"
+            items.append(f"{comparison.key(value.sql, value.type)} {direction} NULLS {nulls}")
+        return " ORDER BY " + ", ".join(items)
+
+    def filtered(self, node: exp.Filter, scope: Scope, ending: str = "") -> Typed:
+        """aggregate(…) FILTER (WHERE …)"""
+        before, self.in_aggregate = self.in_aggregate, self.grouped is not None and " OVER" not in ending
+        try:
+            condition = self.bind_as(node.expression.this, scope, t.BOOLEAN)
+        finally:
+            self.in_aggregate = before
+        return self._modified(node.this, scope, f" FILTER (WHERE {condition.sql}){ending}")
+
+    def _modified(self, call: Any, scope: Scope, ending: str) -> Typed:
+        if isinstance(call, exp.Filter):
+            return self.filtered(call, scope, ending)
+        if isinstance(call, exp.GroupConcat):
+            return self.list_aggregation(call, scope, ending)
+        name = str(call.this).lower() if isinstance(call, exp.Anonymous) else ""
+        if name in AGGREGATES:
+            return self._aggregate(name, call.expressions, call, scope, ending)
+        raise self.refused(call, f"Function '{name}' not registered as an aggregation", "FUNCTION_NOT_FOUND")
+
+    def list_aggregation(self, node: exp.GroupConcat, scope: Scope, ending: str = "") -> Typed:
+        """LISTAGG(x, sep) WITHIN GROUP (ORDER BY y)"""
+        this, order, distinct = node.this, "", False
+        before, self.in_aggregate = self.in_aggregate, self.grouped is not None and " OVER" not in ending
+        try:
+            if isinstance(this, exp.Order):
+                order, this = self._inner_order(this, scope), this.this
+            if isinstance(this, exp.Distinct):
+                distinct, this = True, this.expressions[0]
+            value = self.bind_as(this, scope, t.VARCHAR)
+            separator = node.args.get("separator")
+            shown = self.bind_as(separator, scope, t.VARCHAR).sql if separator is not None else "''"
+        finally:
+            self.in_aggregate = before
+        word = "DISTINCT " if distinct else ""
+        return Typed(f"string_agg({word}{value.sql}, {shown}{order}){ending}", t.VARCHAR)
+
+    # --- window functions
+
+    def over(self, node: exp.Window, scope: Scope) -> Typed:
+        inner, nulls = node.this, ""
+        if isinstance(inner, (exp.IgnoreNulls, exp.RespectNulls)):
+            nulls = " IGNORE NULLS" if isinstance(inner, exp.IgnoreNulls) else ""
+            inner = inner.this
+        specification = windows.specification(self, node, scope)
+        ending = f" OVER ({specification})"
+        name = str(inner.this).lower() if isinstance(inner, exp.Anonymous) else ""
+        if name in windows.RANKING:
+            arguments = [self.bind_as(a, scope, t.BIGINT).sql for a in inner.expressions]
+            return Typed(f"{name}({', '.join(arguments)}){ending}", Type(windows.RANKING[name]))
+        if name in windows.VALUES:
+            return self._window_value(name, inner, nulls, ending, scope)
+        if isinstance(inner, exp.Anonymous) and name not in AGGREGATES:
+            raise self.refused(node, f"Function '{name}' not registered", "FUNCTION_NOT_FOUND")
+        return self._modified(inner, scope, ending)
+
+    def _window_value(self, name: str, node: Any, nulls: str, ending: str, scope: Scope) -> Typed:
+        values = [self.bind(a, scope) for a in node.expressions]
+        if not values:
+            raise self.refused(node, f"Unexpected parameters () for function {name}", "FUNCTION_NOT_FOUND")
+        first = values[0]
+        arguments = [first.sql]
+        if name in ("lag", "lead") and len(values) > 1:
+            arguments.append(self.coerce(values[1], t.BIGINT, node).sql)
+            if len(values) > 2:
+                first, default = self.unify([first, values[2]], node)
+                arguments = [first.sql, arguments[1], default.sql]
+        elif len(values) > 1:
+            arguments.append(self.coerce(values[1], t.BIGINT, node).sql)
+        return Typed(f"{name}({', '.join(arguments)}{nulls}){ending}", first.type)
+
+
+def _anonymous(b: CallBinder, node: exp.Anonymous, scope: Scope) -> Typed:
+    return b.call(str(node.this), node.expressions, node, scope)
+
+
+def _filter(b: CallBinder, node: exp.Filter, scope: Scope) -> Typed:
+    return b.filtered(node, scope)
+
+
+def _window(b: CallBinder, node: exp.Window, scope: Scope) -> Typed:
+    return b.over(node, scope)
+
+
+def _group_concat(b: CallBinder, node: exp.GroupConcat, scope: Scope) -> Typed:
+    return b.list_aggregation(node, scope)
+
+
+expressions._HANDLERS.update({
+    exp.Anonymous: _anonymous, exp.Filter: _filter, exp.Window: _window,
+    exp.GroupConcat: _group_concat,
+})  # fmt: skip
+__all__ = ["CallBinder", "coercion", "re"]

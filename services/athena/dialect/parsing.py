@@ -1,0 +1,223 @@
+"""Trino's grammar on sqlglot: every function call stays a call under its own name."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.dialects.trino import Trino
+from sqlglot.tokens import TokenType
+
+from services.athena.errors import SqlRefused
+
+_OWN_SYNTAX = ("CAST", "TRY_CAST", "EXTRACT", "TRIM", "POSITION", "SUBSTRING", "NORMALIZE", "LISTAGG")
+
+
+class _Literals(dict[Any, Any]):
+    """`TIMESTAMP '…'` is a literal, not a cast: the node remembers it."""
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        return _literal
+
+
+def _literal(parser: Any, this: Any, kind: Any) -> Any:
+    node = exp.Cast(this=this, to=kind)
+    node.meta["literal"] = True
+    return node
+
+
+def _json_call(name: str) -> Any:
+    def parse(parser: Any) -> Any:
+        return _parse_json_call(parser, name)
+
+    return parse
+
+
+def _words(parser: Any, *words: str) -> bool:
+    """Take these words, in any case, or nothing."""
+    index = parser._index
+    for word in words:
+        if parser._curr is None or parser._curr.text.upper() != word:
+            parser._retreat(index)
+            return False
+        parser._advance()
+    return True
+
+
+def _on(parser: Any) -> dict[str, Any]:
+    """`NULL ON EMPTY ERROR ON ERROR`, `DEFAULT x ON EMPTY`."""
+    found: dict[str, Any] = {}
+    while True:
+        value: Any = None
+        if _words(parser, "NULL", "ON"):
+            value = "null"
+        elif _words(parser, "ERROR", "ON"):
+            value = "error"
+        elif _words(parser, "EMPTY", "ARRAY", "ON"):
+            value = "empty array"
+        elif _words(parser, "EMPTY", "OBJECT", "ON"):
+            value = "empty object"
+        elif _words(parser, "TRUE", "ON"):
+            value = "true"
+        elif _words(parser, "FALSE", "ON"):
+            value = "false"
+        elif _words(parser, "UNKNOWN", "ON"):
+            value = "null"
+        elif _words(parser, "DEFAULT"):
+            value = parser._parse_bitwise()
+            if not _words(parser, "ON"):
+                parser.raise_error("Expected ON")
+        else:
+            return found
+        if _words(parser, "EMPTY"):
+            found["empty"] = value
+        elif _words(parser, "ERROR"):
+            found["error"] = value
+        elif _words(parser, "NULL"):
+            found["null"] = value
+        else:
+            parser.raise_error("Expected EMPTY, ERROR or NULL")
+
+
+def _format_json(parser: Any) -> bool:
+    if _words(parser, "FORMAT", "JSON"):
+        if _words(parser, "ENCODING"):
+            parser._advance()
+        return True
+    return False
+
+
+def _parse_json_call(parser: Any, name: str) -> Any:
+    options: dict[str, Any] = {}
+    arguments: list[Any] = []
+    if name == "json_object":
+        options["pairs"] = _pairs(parser)
+    elif name == "json_array":
+        while parser._curr and parser._curr.token_type != TokenType.R_PAREN:
+            if _words_ahead(parser):
+                break
+            value = parser._parse_disjunction()
+            arguments.append(("json", value) if _format_json(parser) else ("value", value))
+            if not parser._match(TokenType.COMMA):
+                break
+    else:
+        arguments.append(parser._parse_disjunction())
+        options["format_json"] = _format_json(parser)
+        parser._match(TokenType.COMMA)
+        arguments.append(parser._parse_disjunction())
+        if _words(parser, "PASSING"):
+            options["passing"] = parser._parse_csv(lambda: _passed(parser))
+    if _words(parser, "ABSENT", "ON", "NULL"):
+        options["absent"] = True
+    if _words(parser, "WITHOUT", "UNIQUE"):
+        _words(parser, "KEYS")
+    if _words(parser, "WITH", "UNIQUE"):
+        options["unique"] = True
+        _words(parser, "KEYS")
+    if _words(parser, "RETURNING"):
+        options["returning"] = parser._parse_types()
+        _format_json(parser)
+    for words, value in ((("WITHOUT", "ARRAY", "WRAPPER"), None), (("WITHOUT", "WRAPPER"), None),
+                         (("WITH", "CONDITIONAL", "ARRAY", "WRAPPER"), "conditional"),
+                         (("WITH", "CONDITIONAL", "WRAPPER"), "conditional"),
+                         (("WITH", "UNCONDITIONAL", "ARRAY", "WRAPPER"), "always"),
+                         (("WITH", "UNCONDITIONAL", "WRAPPER"), "always"),
+                         (("WITH", "ARRAY", "WRAPPER"), "always"), (("WITH", "WRAPPER"), "always")):  # fmt: skip
+        if _words(parser, *words):
+            options["wrapper"] = value
+            break
+    for words, value in ((("KEEP", "QUOTES"), True), (("OMIT", "QUOTES"), False)):
+        if _words(parser, *words):
+            options["quotes"] = value
+            _words(parser, "ON", "SCALAR", "STRING")
+    options |= _on(parser)
+    node = exp.Anonymous(this=name, expressions=[a[1] if isinstance(a, tuple) else a for a in arguments])
+    if name == "json_array":
+        options["formats"] = [a[0] == "json" for a in arguments]
+    node.meta["options"] = options
+    return node
+
+
+def _words_ahead(parser: Any) -> bool:
+    text = parser._curr.text.upper()
+    following = parser._next.text.upper() if parser._next else ""
+    return (text in ("NULL", "ABSENT") and following == "ON") or text == "RETURNING"
+
+
+def _passed(parser: Any) -> Any:
+    value = parser._parse_disjunction()
+    _format_json(parser)
+    _words(parser, "AS")
+    return (value, parser._parse_id_var())
+
+
+def _pairs(parser: Any) -> list[Any]:
+    pairs: list[Any] = []
+    while parser._curr and parser._curr.token_type != TokenType.R_PAREN:
+        if _words_ahead(parser):
+            break
+        keyed = _words(parser, "KEY")
+        key = parser._parse_bitwise()
+        if not parser._match(TokenType.COLON) and not _words(parser, "VALUE"):
+            if keyed or True:
+                parser.raise_error("Expected VALUE or :")
+        value = parser._parse_disjunction()
+        pairs.append((key, value, _format_json(parser)))
+        if not parser._match(TokenType.COMMA):
+            break
+    return pairs
+
+
+class TrinoSql(Trino):
+    """sqlglot's Trino without its rewriting of functions."""
+
+    class Parser(Trino.Parser):
+        FUNCTIONS = {}  # noqa: RUF012
+        FUNCTION_PARSERS = {  # noqa: RUF012
+            **{k: v for k, v in Trino.Parser.FUNCTION_PARSERS.items() if k in _OWN_SYNTAX},
+            **{
+                name.upper(): _json_call(name)
+                for name in ("json_query", "json_value", "json_exists", "json_object", "json_array")
+            },
+        }
+        TYPE_LITERAL_PARSERS = _Literals()
+        NO_PAREN_FUNCTION_PARSERS = {  # noqa: RUF012
+            k: v for k, v in Trino.Parser.NO_PAREN_FUNCTION_PARSERS.items() if k in ("CASE", "IF", "ANY")
+        }
+
+
+_DIALECT = TrinoSql()
+
+
+def parse(sql: str) -> exp.Expr:
+    """One statement's tree. Raises SqlRefused with line and column."""
+    try:
+        trees = sqlglot.parse(sql, read=_DIALECT)
+    except sqlglot.errors.SqlglotError as error:
+        raise _refused(error) from None
+    except RecursionError:
+        raise SqlRefused("statement is too large (stack overflow while parsing)", 1, 1, "STATEMENT_TOO_LARGE") from None
+    trees = [tree for tree in trees if tree is not None]
+    if len(trees) != 1:
+        raise SqlRefused("Only one sql statement is allowed. Got: " + sql[:80], 1, 1)
+    return trees[0]
+
+
+def _refused(error: Any) -> SqlRefused:
+    found = (getattr(error, "errors", None) or [{}])[0]
+    word, line, column = found.get("highlight") or "", found.get("line"), found.get("col")
+    if line is None:
+        return SqlRefused(re.sub(r"\s+", " ", str(error))[:300], 1, 1)
+    return SqlRefused(f"mismatched input '{word or '<EOF>'}'", line, max(1, column - len(word) + 1))
+
+
+def position(node: Any) -> tuple[int | None, int | None]:
+    """Line and column, from 1, of the leftmost name below a node."""
+    best: tuple[int, int, int] | None = None
+    for found in node.walk():
+        meta = found._meta
+        if meta and "line" in meta and (best is None or meta["start"] < best[0]):
+            best = (meta["start"], meta["line"], meta["col"] - (meta["end"] - meta["start"]))
+    return (best[1], best[2]) if best else (None, None)

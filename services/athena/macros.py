@@ -1,0 +1,53 @@
+"""Macros the translated SQL calls: what DuckDB can say itself, once per database."""
+
+from __future__ import annotations
+
+MACROS = r"""
+CREATE MACRO athena_to_utc(local, zone) AS CASE
+  WHEN zone = 'UTC' THEN local
+  WHEN zone[1] IN ('+', '-') THEN local - to_minutes(athena_offset_minutes(zone))
+  ELSE CAST(timezone('UTC', timezone(zone, local)) AS TIMESTAMP) END;
+CREATE MACRO athena_at(moment, zone) AS CASE
+  WHEN moment IS NOT NULL AND zone IS NOT NULL THEN {'t': CAST(moment AS TIMESTAMP), 'z': zone} END;
+CREATE MACRO athena_zoned(local, zone) AS CASE WHEN local IS NOT NULL AND zone IS NOT NULL
+  THEN {'t': athena_to_utc(CAST(local AS TIMESTAMP), zone), 'z': zone} END;
+CREATE MACRO athena_from_local(local, zone) AS CASE WHEN local IS NOT NULL AND zone IS NOT NULL
+  THEN {'t': athena_to_utc(CAST(local AS TIMESTAMP), zone), 'z': zone} END;
+CREATE MACRO athena_time_utc(v) AS epoch_us(DATE '1970-01-01' + v.t) - athena_offset_minutes(v.z) * 60000000;
+CREATE MACRO athena_offset_name(minutes) AS CASE WHEN minutes = 0 THEN 'UTC' ELSE
+  (CASE WHEN minutes < 0 THEN '-' ELSE '+' END)
+  || lpad(CAST(abs(minutes) // 60 AS VARCHAR), 2, '0') || ':' || lpad(CAST(abs(minutes) % 60 AS VARCHAR), 2, '0') END;
+CREATE MACRO athena_unpack_zoned(x) AS x;
+CREATE MACRO athena_unpack(l) AS map_from_entries(l);
+CREATE MACRO athena_has_null(l) AS len(list_filter(l, lambda _mz: _mz IS NULL)) > 0;
+CREATE MACRO athena_all(l) AS CASE WHEN l IS NULL THEN NULL WHEN list_contains(l, false) THEN false
+  WHEN athena_has_null(l) THEN NULL ELSE true END;
+CREATE MACRO athena_any(l) AS CASE WHEN l IS NULL THEN NULL WHEN list_contains(l, true) THEN true
+  WHEN athena_has_null(l) THEN NULL ELSE false END;
+CREATE MACRO athena_distinct(l) AS list_filter(l, lambda _mx, _mi: CASE
+  WHEN _mx IS NULL THEN len(list_filter(l[1:_mi - 1], lambda _my: _my IS NULL)) = 0
+  ELSE list_position(l, _mx) = _mi END);
+CREATE MACRO athena_first_of_keys(entries) AS map_from_entries(list_filter(entries, lambda _mx, _mi:
+  list_position(list_transform(entries, lambda _my: _my.key), _mx.key) = _mi));
+CREATE MACRO athena_multimap(entries) AS map_from_entries(list_transform(
+  athena_distinct(list_transform(entries, lambda _mx: _mx.key)), lambda _mk: {'key': _mk, 'value':
+  list_transform(list_filter(entries, lambda _mx: _mx.key = _mk), lambda _mx: _mx.value)}));
+CREATE MACRO athena_divide(x, y) AS CASE WHEN y = 0 THEN CASE WHEN x = 0 OR isnan(x) THEN CAST('NaN' AS DOUBLE)
+  WHEN (x > 0) = NOT signbit(y) THEN CAST('Infinity' AS DOUBLE) ELSE CAST('-Infinity' AS DOUBLE) END ELSE x / y END;
+CREATE MACRO athena_fmod(x, y) AS CASE WHEN y = 0 OR isinf(x) THEN CAST('NaN' AS DOUBLE) WHEN isinf(y) THEN x ELSE x % y END;
+CREATE MACRO athena_round_half_up(x) AS CASE WHEN isfinite(x) AND abs(x) < 4503599627370496
+  THEN CASE WHEN x < 0 THEN -floor(-x + 0.5) ELSE floor(x + 0.5) END ELSE x END;
+CREATE MACRO athena_round_decimal(x) AS athena_text_decimal(CAST(x AS VARCHAR), 38, 0);
+CREATE MACRO athena_floor_div(x, n) AS x // n - CASE WHEN x % n < 0 THEN 1 ELSE 0 END;
+CREATE MACRO athena_units(a, b, n) AS (b - a) // n;
+CREATE MACRO athena_months_raw(a, b) AS (date_part('year', b) - date_part('year', a)) * 12 + date_part('month', b) - date_part('month', a);
+CREATE MACRO athena_month_fraction(x) AS epoch_us(CAST(x AS TIMESTAMP)) - epoch_us(CAST(date_trunc('month', x) AS TIMESTAMP));
+CREATE MACRO athena_months_between(a, b) AS CASE
+  WHEN a <= b THEN athena_months_raw(a, b) - CASE WHEN a + to_months(CAST(athena_months_raw(a, b) AS INTEGER)) > b THEN 1 ELSE 0 END
+  ELSE athena_months_raw(a, b) + CASE WHEN b + to_months(CAST(athena_months_raw(b, a) AS INTEGER)) > a THEN 1 ELSE 0 END END;
+CREATE MACRO athena_greatest(l) AS coalesce(list_max(list_filter(l, lambda _mx: NOT isnan(_mx))), list_max(l));
+CREATE MACRO athena_least(l) AS coalesce(list_min(list_filter(l, lambda _mx: NOT isnan(_mx))), list_min(l));
+CREATE MACRO athena_double_text(x) AS athena_double(x);
+CREATE MACRO athena_real_text(x) AS athena_double(CAST(x AS FLOAT));
+CREATE MACRO athena_date_text(s) AS CASE WHEN regexp_matches(s, '^\s*[+-]?\d{1,6}-\d{1,2}-\d{1,2}\s*$') THEN trim(s) END;
+"""
