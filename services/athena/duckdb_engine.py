@@ -10,18 +10,27 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import sqlglot
 from sqlglot import exp
 
-from services.athena import duckdb_errors, duckdb_sandbox, rendering, table_scan, trino_types
-from services.athena.duckdb_functions import install
-from services.athena.errors import SqlRefused
+from services.athena import (
+    duckdb_errors,
+    duckdb_functions,
+    duckdb_sandbox,
+    rendering,
+    table_scan,
+    trino_types,
+    written_tables,
+)
+from services.athena.dialect.parsing import parse
+from services.athena.dialect.relations import TableScan
+from services.athena.errors import QueryFailed, SqlRefused
 from services.athena.execution_engine import Answer, Column, QueryContext
 from services.athena.object_cache import ObjectCache
 from services.athena.object_store import ObjectStore
-from services.athena.partition_values import Values
-from services.athena.table_files import PartitionFilter, TableFiles
-from services.athena.trino_types import Type
+from services.athena.partition_values import HIVE_NULL, Values
+from services.athena.statements import without_leading_comments
+from services.athena.table_files import PartitionFilter, TableFiles, column_types
+from services.athena.translation import Translated, Translator
 
 _BATCH_ROWS = 20_000
 
@@ -37,9 +46,9 @@ class DuckDbEngine:
         threads: int | None = None,
         memory_limit: str = "2GB",
     ) -> None:
-        self._store, self._folder = store, folder
-        self.cache = ObjectCache(folder / "cache", store)
-        self.spool = folder / "spool"
+        self.store, self._folder = store, folder.absolute()
+        self.cache = ObjectCache(self._folder / "cache", store)
+        self.spool = self._folder / "spool"
         self.spool.mkdir(parents=True, exist_ok=True)
         self.files = TableFiles(store, self.cache)
         self._threads, self._memory_limit = (
@@ -62,35 +71,138 @@ class DuckDbEngine:
                     spill=folders[2],
                 )
                 database.execute(rendering.MACROS)
-                install(database)
+                duckdb_functions.install(database)
                 duckdb_sandbox.lock(database, folders)
                 self._database = database
             return self._database.cursor()
 
+    def close(self) -> None:
+        self.cache.close()
+        if self._database is not None:
+            self._database.close()
+
+    # --- the interface
+
     def check_syntax(self, sql: str) -> None:
-        _parse(sql)
+        """Raises SqlRefused where the text is no SQL."""
+        text = without_leading_comments(sql)
+        if re.match(r"(EXECUTE|SHOW|DESCRIBE|DESC|VACUUM|OPTIMIZE)\b", text, re.IGNORECASE):
+            return
+        parse(written_tables.inner_query(text) or text)
 
     def execute(self, sql: str, context: QueryContext) -> Answer:
-        started = time.monotonic()
+        """See ExecutionEngine."""
+        text = without_leading_comments(sql)
+        if found := re.match(r"EXPLAIN\b", text, re.IGNORECASE):
+            return self._explain(text[found.end() :], context)
+        if re.match(r"EXECUTE\b", text, re.IGNORECASE):
+            return self._execute_prepared(text, context)
+        if unload := written_tables.unload_of(text):
+            return written_tables.unload(self, unload, context)
+        tree = parse(text)
+        if isinstance(tree, exp.Create):
+            if tree.kind == "VIEW":
+                return written_tables.create_view(self, tree, text, context)
+            return written_tables.create_table(self, tree, text, context)
+        if isinstance(tree, exp.Insert):
+            return written_tables.insert(self, tree, context)
+        if isinstance(tree, (exp.Update, exp.Delete, exp.Merge)):
+            raise SqlRefused(
+                "Modifying Hive table rows is only supported for transactional tables",
+                1,
+                1,
+                "NOT_SUPPORTED",
+            )
+        if isinstance(tree, exp.Command):
+            raise SqlRefused(
+                f"{str(tree.this).upper()} is not supported by this engine", 1, 1, "NOT_SUPPORTED"
+            )
+        return self.select(tree, context)
+
+    def select(self, tree: Any, context: QueryContext) -> Answer:
+        """A query's rows as texts."""
+        connection = self.begin(context)
+        translated, sql = self.translated(tree, context, connection)
+        columns = [Column(c.name, c.type) for c in translated.query.columns]
+        with duckdb_errors.translated(self.cache.folder, context):
+            return Answer(columns, self._batches(connection, sql, columns, context))
+
+    def begin(self, context: QueryContext) -> Any:
+        """A connection that `context.cancel` interrupts."""
         connection = self.connection()
         context.interruptible(connection.interrupt)
-        tree = _parse(sql)
-        text = self._translated(tree, context, connection)
-        context.planning_millis = int((time.monotonic() - started) * 1000)
-        with duckdb_errors.translated(self.cache.folder, context):
-            described = connection.execute(f"DESCRIBE {text}").fetchall()
-            columns = [Column(row[0], from_duck(row[1])) for row in described]
-            return Answer(columns, self._batches(connection, text, columns, context))
+        return connection
+
+    def translated(
+        self, tree: Any, context: QueryContext, connection: Any
+    ) -> tuple[Translated, str]:
+        """The statement, and its SQL with every scan filled in."""
+        began = time.monotonic()
+        translator = Translator(context.catalog, context.database, context.now, context.parameters)
+        translated = translator.translate(tree)
+        sql = translated.query.sql
+        for scan in translated.scans:
+            sql = sql.replace(scan.placeholder, self._scan_sql(scan, context, connection))
+        context.planning_millis = int((time.monotonic() - began) * 1000)
+        return translated, sql
+
+    # --- scans
+
+    def _scan_sql(self, scan: TableScan, context: QueryContext, connection: Any) -> str:
+        chosen = PartitionFilter(
+            scan.allowed, self._keep(scan, connection) if scan.conjuncts else None
+        )
+        register = lambda arrow: self._register(connection, arrow)  # noqa: E731
+        found = self.files.scan(scan.table, context, chosen, register)
+        items = [
+            table_scan.name(column) for column in scan.columns if not column.startswith("$file_")
+        ]
+        extra = {
+            "$file_size": "CAST(NULL AS BIGINT)",
+            "$file_modified_time": "CAST(NULL AS STRUCT(t TIMESTAMP, z VARCHAR))",
+        }
+        listed = items + [sql for column, sql in extra.items() if column in scan.columns]
+        return f"SELECT {', '.join(listed)} FROM {table_scan.relation(found)}"
+
+    def _register(self, connection: Any, arrow: Any) -> str:
+        view = f"_arrow{next(self._names)}"
+        connection.register(view, arrow)
+        return view
+
+    def _keep(self, scan: TableScan, connection: Any) -> Any:
+        """The partitions whose values pass the conditions, evaluated by DuckDB itself."""
+        kinds = column_types(scan.table["PartitionKeys"])
+
+        def keep(values: Sequence[Values]) -> list[Values]:
+            if not values:
+                return []
+            raw = [f"r{i}" for i in range(len(kinds))]
+            rows = ", ".join(
+                "(" + ", ".join(table_scan.text(v) for v in one) + ")" for one in values
+            )
+            typed = [
+                f"TRY_CAST(nullif({r}, {table_scan.text(HIVE_NULL)}) AS {trino_types.duck_type(kind)}) AS {scan.partition_columns.get(name, '_' + r)}"
+                for r, (name, kind) in zip(raw, kinds.items(), strict=True)
+            ]
+            sql = (
+                f"SELECT {', '.join(raw)} FROM (SELECT {', '.join([*raw, *typed])} FROM (VALUES {rows}) "
+                f"AS v({', '.join(raw)})) WHERE {' AND '.join(scan.conjuncts)}"
+            )
+            return [tuple(row) for row in connection.execute(sql).fetchall()]
+
+        return keep
+
+    # --- rows
 
     def _batches(
-        self, connection: Any, text: str, columns: Sequence[Column], context: QueryContext
+        self, connection: Any, sql: str, columns: Sequence[Column], context: QueryContext
     ) -> Iterator[Any]:
         names = [f"c{i}" for i in range(len(columns))]
         shown = [
             f"{rendering.rendered(n, c.type)} AS {n}" for n, c in zip(names, columns, strict=True)
         ]
         reader = connection.sql(
-            f"SELECT {', '.join(shown)} FROM ({text}) AS q({', '.join(names)})"
+            f"SELECT {', '.join(shown)} FROM ({sql}) AS q({', '.join(names)})"
         ).to_arrow_reader(_BATCH_ROWS)
 
         def batches() -> Iterator[Any]:
@@ -99,108 +211,47 @@ class DuckDbEngine:
 
         return batches()
 
-    def _translated(self, tree: exp.Expression, context: QueryContext, connection: Any) -> str:
-        ctes = {cte.alias_or_name.lower() for cte in tree.find_all(exp.CTE)}
-        for node in list(tree.find_all(exp.Table)):
-            if node.name.lower() in ctes and not node.db:
-                continue
-            node.replace(self._scan_node(node, tree, context, connection))
-        return tree.sql("duckdb", unsupported_level=sqlglot.ErrorLevel.IGNORE)
+    # --- EXPLAIN, EXECUTE
 
-    def _scan_node(
-        self, node: exp.Table, tree: exp.Expression, context: QueryContext, connection: Any
-    ) -> Any:
-        database, name = (node.db or context.database).lower(), node.name.lower()
-        table = context.catalog.table(database, name)
-        if table is None:
-            line, column = duckdb_errors.position(node)
-            raise SqlRefused(
-                f"Table 'awsdatacatalog.{database}.{name}' does not exist",
-                line,
-                column,
-                "TABLE_NOT_FOUND",
+    def _explain(self, rest: str, context: QueryContext) -> Answer:
+        found = re.match(
+            r"\s*(ANALYZE\b)?\s*(?:VERBOSE\b)?\s*(\([^)]*\))?\s*(.*)$",
+            rest,
+            re.IGNORECASE | re.DOTALL,
+        )
+        assert found
+        connection = self.begin(context)
+        _, sql = self.translated(parse(found[3]), context, connection)
+        word = "EXPLAIN ANALYZE" if found[1] else "EXPLAIN"
+        with duckdb_errors.translated(self.cache.folder, context):
+            plan = connection.execute(f"{word} {sql}").fetchall()
+        text = re.sub(
+            re.escape(str(self._folder)) + r"\S*", "…", "\n".join(str(row[-1]) for row in plan)
+        )
+        return Answer(
+            [Column("Query Plan", trino_types.VARCHAR)],
+            text_batches([text.split("\n")]),
+            substatement_type="EXPLAIN",
+        )
+
+    def _execute_prepared(self, text: str, context: QueryContext) -> Answer:
+        found = re.match(r"EXECUTE\s+(\w+)(?:\s+USING\s+(.*))?$", text, re.IGNORECASE | re.DOTALL)
+        if not found:
+            raise SqlRefused("mismatched input after 'EXECUTE'", 1, 9)
+        prepared = context.prepared(found[1])
+        if prepared is None:
+            raise QueryFailed(
+                f"INVALID_PREPARED_STATEMENT: Prepared statement not found: {found[1]}"
             )
-        chosen = _partition_filter(tree, table, connection)
-        scan = self.files.scan(
-            table, context, chosen, lambda arrow: self._register(connection, arrow)
-        )
-        inner = sqlglot.parse_one(table_scan.relation(scan), read="duckdb")
-        return exp.alias_(inner, node.alias or node.name, table=True)
-
-    def _register(self, connection: Any, arrow: Any) -> str:
-        view = f"_arrow{next(self._names)}"
-        connection.register(view, arrow)
-        return view
-
-    def close(self) -> None:
-        self.cache.close()
-        if self._database is not None:
-            self._database.close()
+        if found[2]:
+            tree: Any = parse(f"SELECT {found[2]}")
+            context.parameters = tuple(e.sql("trino") for e in tree.expressions)
+        return self.execute(prepared, context)
 
 
-def _parse(sql: str) -> Any:
-    try:
-        return sqlglot.parse_one(sql, read="athena")
-    except sqlglot.errors.SqlglotError as error:
-        raise duckdb_errors.syntax_error(error) from None
+def text_batches(columns: Sequence[Sequence[str | None]]) -> Iterator[Any]:
+    """One RecordBatch of text columns."""
+    import pyarrow
 
-
-def _partition_filter(
-    tree: exp.Expression, table: dict[str, Any], connection: Any
-) -> PartitionFilter:
-    keys = {
-        key["Name"].lower(): key.get("Type", "string") for key in table.get("PartitionKeys") or []
-    }
-    where = tree.find(exp.Where)
-    if not keys or where is None:
-        return PartitionFilter({})
-    kept, allowed = [], {}
-    for part in where.this.flatten() if isinstance(where.this, exp.And) else [where.this]:
-        columns = {c.name.lower() for c in part.find_all(exp.Column)}
-        if not columns or not columns <= set(keys) or part.find(exp.Subquery, exp.Select):
-            continue
-        bare = part.copy().transform(
-            lambda n: exp.column(n.name.lower()) if isinstance(n, exp.Column) else n
-        )
-        kept.append(bare.sql("duckdb"))
-        if isinstance(part, exp.EQ) and isinstance(part.expression, exp.Literal):
-            allowed[part.this.name.lower()] = frozenset({part.expression.name})
-
-    def keep(values: Sequence[Values]) -> list[Values]:
-        if not kept or not values:
-            return list(values)
-        rows = ", ".join("(" + ", ".join(table_scan.text(v) for v in one) + ")" for one in values)
-        typed = ", ".join(
-            f"CAST({table_scan.name(k)} AS {trino_types.duck_type(trino_types.from_hive(t))}) AS {table_scan.name(k)}"
-            for k, t in keys.items()
-        )
-        raw = ", ".join(table_scan.name(k) for k in keys)
-        order = ", ".join(f"raw.{table_scan.name(k)}" for k in keys)
-        found = connection.execute(
-            f"SELECT {order} FROM (VALUES {rows}) raw({raw}) CROSS JOIN LATERAL (SELECT "
-            f"{typed.replace('CAST(', 'CAST(raw.')}) WHERE {' AND '.join(kept)}"
-            if False
-            else f"SELECT {', '.join(f'r{i}' for i in range(len(keys)))} FROM (SELECT *, {', '.join(f'CAST(r{i} AS {trino_types.duck_type(trino_types.from_hive(t))}) AS {table_scan.name(k)}' for i, (k, t) in enumerate(keys.items()))} FROM (VALUES {rows}) raw({', '.join(f'r{i}' for i in range(len(keys)))})) WHERE {' AND '.join(kept)}"
-        ).fetchall()
-        return [tuple(row) for row in found]
-
-    return PartitionFilter(allowed, keep)
-
-
-_FROM_DUCK = {
-    "BOOLEAN": "boolean", "TINYINT": "tinyint", "SMALLINT": "smallint", "INTEGER": "integer",
-    "BIGINT": "bigint", "HUGEINT": "bigint", "UBIGINT": "bigint", "FLOAT": "real", "DOUBLE": "double",
-    "VARCHAR": "varchar", "BLOB": "varbinary", "DATE": "date", "UUID": "uuid", "JSON": "json",
-}  # fmt: skip
-
-
-def from_duck(text: str) -> Type:
-    """A DuckDB type's text as Trino's type."""
-    if text.endswith("[]"):
-        return trino_types.array(from_duck(text[:-2]))
-    if text.startswith("DECIMAL"):
-        precision, scale = re.findall(r"\d+", text)
-        return trino_types.decimal(int(precision), int(scale))
-    if text.startswith("TIMESTAMP"):
-        return trino_types.TIMESTAMP
-    return Type(_FROM_DUCK.get(text, "varchar"))
+    arrays = [pyarrow.array(column, pyarrow.string()) for column in columns]
+    yield pyarrow.RecordBatch.from_arrays(arrays, names=[f"c{i}" for i in range(len(arrays))])

@@ -7,7 +7,14 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-from services.athena import macros, python_bytes, python_json, python_moments, python_numbers, python_texts
+from services.athena import (
+    macros,
+    python_bytes,
+    python_json,
+    python_moments,
+    python_numbers,
+    python_texts,
+)
 from services.athena.python_errors import strict
 
 V, B, D, I, BL, BOOL, TS = "VARCHAR", "BIGINT", "DOUBLE", "INTEGER", "BLOB", "BOOLEAN", "TIMESTAMP"  # noqa: E741
@@ -98,8 +105,7 @@ _FUNCTIONS: list[tuple[str, Callable[..., Any], list[str], str]] = [
     ("athena_round_real", _n.round_real, [D, B], D),
     ("athena_cut_double", _n.cut_double, [D, B], D),
     ("athena_round_integer", _n.round_integer, [B, B], B),
-    ("athena_log", _n.log, [D, D], D),
-    ("athena_pow", _n.pow_, [D, D], D),
+    ("athena_seven_digits", _n.seven_digits, [D], V),
     ("athena_from_base", _n.from_base, [V, B], B),
     ("athena_to_base", _n.to_base, [B, B], V),
     ("athena_bit_count", _n.bit_count, [B, B], B),
@@ -124,7 +130,7 @@ _FUNCTIONS: list[tuple[str, Callable[..., Any], list[str], str]] = [
     ("athena_pack", _b.pack, [B, B], BL),
     ("athena_unpack_integer", _b.unpack_integer, [BL, B], B),
     ("athena_pack_float", _b.pack_float, [D, B], BL),
-    ("athena_unpack_float", _b.unpack_float, [BL, B], D),
+    ("athena_unpack_float", _b.unpack_float, [BL, B], V),
     ("athena_pad_binary", _b.pad_binary, [BL, B, BL, BOOL], BL),
     ("athena_reverse_binary", _b.reverse_binary, [BL], BL),
     ("athena_json_parse", _j.parse, [V], V),
@@ -150,8 +156,18 @@ def install(database: Any) -> None:
         database.create_function(name, strict(function), arguments, result, null_handling="special")
     for name, loose, arguments, result in (
         ("athena_substr_binary", _b.substr_binary, [BL, B, B, BOOL], BL),
-        ("athena_from_utf8", lambda x, new: None if x is None else _t.from_utf8(bytes(x), new), [BL, V], V),
-        ("athena_format", lambda p, values, kinds: None if p is None else _t.format_(p, values or [], kinds), [V, "VARCHAR[]", V], V),
+        (
+            "athena_from_utf8",
+            lambda x, new: None if x is None else _t.from_utf8(bytes(x), new),
+            [BL, V],
+            V,
+        ),
+        (
+            "athena_format",
+            lambda p, values, kinds: None if p is None else _t.format_(p, values or [], kinds),
+            [V, "VARCHAR[]", V],
+            V,
+        ),
     ):
         database.create_function(name, loose, arguments, result, null_handling="special")
     database.execute(macros.MACROS)

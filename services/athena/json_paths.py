@@ -10,7 +10,9 @@ from typing import Any
 
 from services.athena.python_errors import invalid_argument
 
-_TOKEN = re.compile(r"""\s*(?:(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)|"((?:[^"\\]|\\.)*)"|(\$\w*|@)|(&&|\|\||==|<>|!=|<=|>=|\.\.|[.\[\]()*?,<>!+\-/%])|([A-Za-z_][\w]*))""")
+_TOKEN = re.compile(
+    r"""\s*(?:(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)|"((?:[^"\\]|\\.)*)"|(\$\w*|@)|(&&|\|\||==|<>|!=|<=|>=|\.\.|[.\[\]()*?,<>!+\-/%])|([A-Za-z_][\w]*))"""
+)
 Step = Callable[[list[Any], dict[str, Any], Any], list[Any]]
 
 
@@ -175,7 +177,22 @@ def _predicate(p: _Parser) -> Any:
             if p.take("is"):
                 p.expect("unknown")
                 return ("unknown", inner)
-            if p.peek()[1] not in ("==", "<>", "!=", "<", "<=", ">", ">=", "+", "-", "*", "/", "%", ".", "["):
+            if p.peek()[1] not in (
+                "==",
+                "<>",
+                "!=",
+                "<",
+                "<=",
+                ">",
+                ">=",
+                "+",
+                "-",
+                "*",
+                "/",
+                "%",
+                ".",
+                "[",
+            ):
                 return inner
         except ValueError:
             pass
@@ -308,10 +325,21 @@ class _Evaluator:
 
     def _method(self, name: str, item: Any) -> list[Any]:
         if name in ("type", "size"):
-            return [_METHODS[name](item) if name == "type" or isinstance(item, list) or self.lax else _refuse()]
-        return [_METHODS[name](x) for x in self._unwrapped([item])] if name != "keyvalue" else [
-            {"name": k, "value": v, "id": 0} for x in self._unwrapped([item]) if isinstance(x, dict) for k, v in x.items()
-        ]
+            return [
+                _METHODS[name](item)
+                if name == "type" or isinstance(item, list) or self.lax
+                else _refuse()
+            ]
+        return (
+            [_METHODS[name](x) for x in self._unwrapped([item])]
+            if name != "keyvalue"
+            else [
+                {"name": k, "value": v, "id": 0}
+                for x in self._unwrapped([item])
+                if isinstance(x, dict)
+                for k, v in x.items()
+            ]
+        )
 
     def test(self, tree: Any, current: Any) -> bool | None:
         match tree[0]:
@@ -354,11 +382,22 @@ class _Evaluator:
 def _compared(operator: str, a: Any, b: Any) -> bool | None:
     if a is None or b is None:
         same = a is None and b is None
-        return {"==": same, "<>": not same, "!=": not same, "<=": same, ">=": same}.get(operator, False)
-    number = (int, float)
-    if isinstance(a, bool) != isinstance(b, bool) or isinstance(a, str) != isinstance(b, str) or not isinstance(a, (*number, str)) or not isinstance(b, (*number, str)):
+        return {"==": same, "<>": not same, "!=": not same, "<=": same, ">=": same}.get(
+            operator, False
+        )
+    if not _alike(a, b):
         return None
-    return {"==": a == b, "<>": a != b, "!=": a != b, "<": a < b, "<=": a <= b, ">": a > b, ">=": a >= b}[operator]  # type: ignore[operator]
+    order = (a > b) - (a < b)
+    return bool({"==": order == 0, "<>": order != 0, "!=": order != 0, "<": order < 0,
+                 "<=": order <= 0, ">": order > 0, ">=": order >= 0}[operator])  # fmt: skip
+
+
+def _alike(a: Any, b: Any) -> bool:
+    """Both truth values, both texts, or both numbers."""
+    for kind in (bool, str):
+        if isinstance(a, kind) or isinstance(b, kind):
+            return isinstance(a, kind) and isinstance(b, kind)
+    return isinstance(a, (int, float)) and isinstance(b, (int, float))
 
 
 def _descendants(item: Any, name: str) -> list[Any]:
@@ -388,8 +427,14 @@ def _double(x: Any) -> float:
 
 
 def _type_name(x: Any) -> str:
-    for kind, name in ((type(None), "null"), (bool, "boolean"), ((int, float), "number"), (str, "string"), (list, "array")):
-        if isinstance(x, kind):  # type: ignore[arg-type]
+    for kind, name in (
+        (type(None), "null"),
+        (bool, "boolean"),
+        ((int, float), "number"),
+        (str, "string"),
+        (list, "array"),
+    ):
+        if isinstance(x, kind):
             return name
     return "object"
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 MACROS = r"""
+CREATE MACRO ln_or_nan(x) AS CASE WHEN x < 0 OR isnan(x) THEN CAST('NaN' AS DOUBLE)
+  WHEN x = 0 THEN CAST('-Infinity' AS DOUBLE) ELSE ln(x) END;
 CREATE MACRO athena_to_utc(local, zone) AS CASE
   WHEN zone = 'UTC' THEN local
   WHEN zone[1] IN ('+', '-') THEN local - to_minutes(athena_offset_minutes(zone))
@@ -39,6 +41,7 @@ CREATE MACRO athena_round_half_up(x) AS CASE WHEN isfinite(x) AND abs(x) < 45035
   THEN CASE WHEN x < 0 THEN -floor(-x + 0.5) ELSE floor(x + 0.5) END ELSE x END;
 CREATE MACRO athena_round_decimal(x) AS athena_text_decimal(CAST(x AS VARCHAR), 38, 0);
 CREATE MACRO athena_floor_div(x, n) AS x // n - CASE WHEN x % n < 0 THEN 1 ELSE 0 END;
+CREATE MACRO athena_round_millis(us) AS athena_floor_div(us + 500, 1000);
 CREATE MACRO athena_units(a, b, n) AS (b - a) // n;
 CREATE MACRO athena_months_raw(a, b) AS (date_part('year', b) - date_part('year', a)) * 12 + date_part('month', b) - date_part('month', a);
 CREATE MACRO athena_month_fraction(x) AS epoch_us(CAST(x AS TIMESTAMP)) - epoch_us(CAST(date_trunc('month', x) AS TIMESTAMP));
@@ -47,7 +50,13 @@ CREATE MACRO athena_months_between(a, b) AS CASE
   ELSE athena_months_raw(a, b) + CASE WHEN b + to_months(CAST(athena_months_raw(b, a) AS INTEGER)) > a THEN 1 ELSE 0 END END;
 CREATE MACRO athena_greatest(l) AS coalesce(list_max(list_filter(l, lambda _mx: NOT isnan(_mx))), list_max(l));
 CREATE MACRO athena_least(l) AS coalesce(list_min(list_filter(l, lambda _mx: NOT isnan(_mx))), list_min(l));
-CREATE MACRO athena_double_text(x) AS athena_double(x);
-CREATE MACRO athena_real_text(x) AS athena_double(CAST(x AS FLOAT));
-CREATE MACRO athena_date_text(s) AS CASE WHEN regexp_matches(s, '^\s*[+-]?\d{1,6}-\d{1,2}-\d{1,2}\s*$') THEN trim(s) END;
+CREATE MACRO athena_float_text(x, s) AS CASE WHEN x IS NULL THEN NULL WHEN isnan(x) THEN 'NaN'
+  WHEN isinf(x) THEN CASE WHEN x > 0 THEN 'Infinity' ELSE '-Infinity' END WHEN x = 0 THEN CASE WHEN signbit(x) THEN '-0E0' ELSE '0E0' END
+  ELSE athena_scientific(s) END;
+CREATE MACRO athena_double_text(x) AS athena_float_text(x, CAST(x AS VARCHAR));
+CREATE MACRO athena_real_text(x) AS athena_float_text(x, athena_seven_digits(CAST(x AS DOUBLE)));
+CREATE MACRO athena_json_double(x) AS athena_double(x);
+CREATE MACRO athena_json_real(x) AS athena_double(CAST(x AS FLOAT));
+CREATE MACRO athena_log(b, x) AS ln_or_nan(x) / ln_or_nan(b);
+CREATE MACRO athena_date_text(s) AS CASE WHEN regexp_matches(s, '^\s*[+-]?\d{1,6}-\d{1,2}-\d{1,2}\s*$') THEN regexp_replace(s, '\s', '', 'g') END;
 """

@@ -17,7 +17,11 @@ _MASK = (1 << 64) - 1
 
 
 def encoded(x: bytes, how: str) -> str:
-    return {"base64": base64.b64encode, "base64url": base64.urlsafe_b64encode, "base32": base64.b32encode}[how](x).decode()
+    return {
+        "base64": base64.b64encode,
+        "base64url": base64.urlsafe_b64encode,
+        "base32": base64.b32encode,
+    }[how](x).decode()
 
 
 def bytes_(x: str, how: str) -> bytes:
@@ -28,7 +32,9 @@ def bytes_(x: str, how: str) -> bytes:
             case "from_base64":
                 return base64.b64decode(x + "=" * (-len(x) % 4), validate=True)
             case "from_base64url":
-                return base64.b64decode(x.replace("-", "+").replace("_", "/") + "=" * (-len(x) % 4), validate=True)
+                return base64.b64decode(
+                    x.replace("-", "+").replace("_", "/") + "=" * (-len(x) % 4), validate=True
+                )
             case _:
                 clean = x.rstrip("=")
                 return base64.b32decode(clean + "=" * (-len(clean) % 8))
@@ -62,7 +68,13 @@ def _rotated(x: int, n: int) -> int:
 
 def _xxhash64(data: bytes, seed: int = 0) -> int:
     """https://github.com/Cyan4973/xxHash/blob/dev/doc/xxhash_spec.md"""
-    p1, p2, p3, p4, p5 = 0x9E3779B185EBCA87, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0x85EBCA77C2B2AE63, 0x27D4EB2F165667C5
+    p1, p2, p3, p4, p5 = (
+        0x9E3779B185EBCA87,
+        0xC2B2AE3D27D4EB4F,
+        0x165667B19E3779F9,
+        0x85EBCA77C2B2AE63,
+        0x27D4EB2F165667C5,
+    )
 
     def one(acc: int, lane: int) -> int:
         return (_rotated((acc + lane * p2) & _MASK, 31) * p1) & _MASK
@@ -81,10 +93,14 @@ def _xxhash64(data: bytes, seed: int = 0) -> int:
         h = (seed + p5) & _MASK
     h = (h + size) & _MASK
     while at + 8 <= size:
-        h = (_rotated(h ^ one(0, int.from_bytes(data[at : at + 8], "little")), 27) * p1 + p4) & _MASK
+        h = (
+            _rotated(h ^ one(0, int.from_bytes(data[at : at + 8], "little")), 27) * p1 + p4
+        ) & _MASK
         at += 8
     if at + 4 <= size:
-        h = (_rotated(h ^ (int.from_bytes(data[at : at + 4], "little") * p1 & _MASK), 23) * p2 + p3) & _MASK
+        h = (
+            _rotated(h ^ (int.from_bytes(data[at : at + 4], "little") * p1 & _MASK), 23) * p2 + p3
+        ) & _MASK
         at += 4
     for byte in data[at:]:
         h = (_rotated(h ^ (byte * p5 & _MASK), 11) * p1) & _MASK
@@ -141,14 +157,16 @@ def pack_float(x: float, size: int) -> bytes:
     return struct.pack(">f" if size == 4 else ">d", x)
 
 
-def unpack_float(x: bytes, size: int) -> float:
+def unpack_float(x: bytes, size: int) -> str:
+    """As text: a NaN that leaves Python arrives as NULL."""
     if len(x) != size:
         raise invalid_argument(f"Input floating-point value must be exactly {size} bytes long")
-    value: float = struct.unpack(">f" if size == 4 else ">d", x)[0]
-    return value
+    return repr(struct.unpack(">f" if size == 4 else ">d", x)[0])
 
 
-def substr_binary(x: bytes | None, start: int | None, size: int | None, sized: bool) -> bytes | None:
+def substr_binary(
+    x: bytes | None, start: int | None, size: int | None, sized: bool
+) -> bytes | None:
     if x is None or start is None or (sized and size is None):
         return None
     if start == 0 or abs(start) > len(x) or (size is not None and size <= 0):

@@ -51,7 +51,11 @@ def java_double(x: float) -> str:
     digits = repr(size)
     mantissa, _, power = digits.partition("e")
     whole, _, part = mantissa.partition(".")
-    exponent = int(power or 0) + len(whole.lstrip("0") or "") - 1 if whole.strip("0") else int(power or 0) - (len(part) - len(part.lstrip("0")) + 1)
+    exponent = (
+        int(power or 0) + len(whole.lstrip("0") or "") - 1
+        if whole.strip("0")
+        else int(power or 0) - (len(part) - len(part.lstrip("0")) + 1)
+    )
     figures = (whole + part).lstrip("0").rstrip("0") or "0"
     sign = "-" if x < 0 else ""
     if 1e-3 <= size < 1e7:
@@ -66,7 +70,13 @@ def dumps(value: Any, *, ordered: bool = True) -> str:
     if value is True or value is False:
         return "true" if value else "false"
     if isinstance(value, _Number):
-        return value.text if abs(value) == float("inf") else java_double(float(value)) if re.search("[eE]", value.text) else _plain(value)
+        return (
+            value.text
+            if abs(value) == float("inf")
+            else java_double(float(value))
+            if re.search("[eE]", value.text)
+            else _plain(value)
+        )
     if isinstance(value, float):
         return java_double(value)
     if isinstance(value, int):
@@ -75,7 +85,14 @@ def dumps(value: Any, *, ordered: bool = True) -> str:
         return json.dumps(value, ensure_ascii=False)
     if isinstance(value, dict):
         items = sorted(value.items()) if ordered else value.items()
-        return "{" + ",".join(json.dumps(k, ensure_ascii=False) + ":" + dumps(v, ordered=ordered) for k, v in items) + "}"
+        return (
+            "{"
+            + ",".join(
+                json.dumps(k, ensure_ascii=False) + ":" + dumps(v, ordered=ordered)
+                for k, v in items
+            )
+            + "}"
+        )
     return "[" + ",".join(dumps(v, ordered=ordered) for v in value) + "]"
 
 
@@ -120,7 +137,9 @@ def old_path(path: str) -> list[Any]:
     if at == 0:
         text = "." + text if text[0] not in ".[" else text
     while at < len(text):
-        found = re.compile(r"""\.(\*)|\.([^.\[\]"']+)|\.\"((?:[^"\\]|\\.)*)\"|\[\s*(-?\d+)\s*\]|\[\s*"((?:[^"\\]|\\.)*)"\s*\]|\[\s*'([^']*)'\s*\]|\[([^\]"'*]+)\]""").match(text, at)
+        found = re.compile(
+            r"""\.(\*)|\.([^.\[\]"']+)|\.\"((?:[^"\\]|\\.)*)\"|\[\s*(-?\d+)\s*\]|\[\s*"((?:[^"\\]|\\.)*)"\s*\]|\[\s*'([^']*)'\s*\]|\[([^\]"'*]+)\]"""
+        ).match(text, at)
         if not found:
             raise invalid_argument(f"Invalid JSON path: '{path}'")
         if found[1]:
@@ -128,7 +147,9 @@ def old_path(path: str) -> list[Any]:
         if found[4] is not None:
             steps.append(int(found[4]))
         else:
-            name = next(g for g in (found[2], found[3], found[5], found[6], found[7]) if g is not None)
+            name = next(
+                g for g in (found[2], found[3], found[5], found[6], found[7]) if g is not None
+            )
             steps.append(re.sub(r"\\(.)", r"\1", name))
         at = found.end()
     return steps
@@ -140,7 +161,12 @@ def _walk(value: Any, steps: list[Any]) -> Any:
             value = value.get(str(step), _MISSING)
         elif isinstance(value, list) and isinstance(step, int) and 0 <= step < len(value):
             value = value[step]
-        elif isinstance(value, list) and isinstance(step, str) and step.isdigit() and int(step) < len(value):
+        elif (
+            isinstance(value, list)
+            and isinstance(step, str)
+            and step.isdigit()
+            and int(step) < len(value)
+        ):
             value = value[int(step)]
         else:
             return _MISSING
@@ -206,9 +232,19 @@ def array_contains(x: str, wanted: str, kind: str) -> bool | None:
             return True
         if kind == "varchar" and isinstance(item, str) and item == wanted:
             return True
-        if kind == "bigint" and isinstance(item, int) and not isinstance(item, bool) and item == int(wanted):
+        if (
+            kind == "bigint"
+            and isinstance(item, int)
+            and not isinstance(item, bool)
+            and item == int(wanted)
+        ):
             return True
-        if kind == "double" and isinstance(item, _Number) and float(item) == float(wanted) and abs(item) != float("inf"):
+        if (
+            kind == "double"
+            and isinstance(item, _Number)
+            and float(item) == float(wanted)
+            and abs(item) != float("inf")
+        ):
             return True
     return False
 
@@ -240,7 +276,10 @@ def _as(value: Any, kind: str, x: str) -> str | None:
     if value is None:
         return None
     if isinstance(value, (dict, list)):
-        raise trino_error("INVALID_CAST_ARGUMENT", f"Cannot cast to {kind}. Unexpected token when cast to {kind}: {x[:100]}")
+        raise trino_error(
+            "INVALID_CAST_ARGUMENT",
+            f"Cannot cast to {kind}. Unexpected token when cast to {kind}: {x[:100]}",
+        )
     name = kind.split("(")[0]
     if name == "varchar":
         return value if isinstance(value, str) else _scalar_varchar(value)
@@ -256,7 +295,19 @@ def _as(value: Any, kind: str, x: str) -> str | None:
         return _as_integer(value, name, x)
     if name == "decimal":
         precision, scale = (int(n) for n in re.findall(r"\d+", kind))
-        text = value if isinstance(value, str) else ("1" if value is True else "0" if value is False else value.text if isinstance(value, _Number) else str(value))
+        text = (
+            value
+            if isinstance(value, str)
+            else (
+                "1"
+                if value is True
+                else "0"
+                if value is False
+                else value.text
+                if isinstance(value, _Number)
+                else str(value)
+            )
+        )
         found = text_decimal(text, precision, scale)
         if found is None:
             raise trino_error("INVALID_CAST_ARGUMENT", f"Cannot cast input json to {kind.upper()}")
@@ -266,8 +317,20 @@ def _as(value: Any, kind: str, x: str) -> str | None:
 
 def _scalar_varchar(value: Any) -> str:
     if isinstance(value, _Number):
-        return java_double(float(value))
+        return scientific(float(value))
     return dumps(value)
+
+
+def scientific(x: float) -> str:
+    """As CAST(double AS varchar) writes it: `1.23E1`."""
+    if x != x or x in (float("inf"), float("-inf")):
+        return java_double(x)
+    if x == 0:
+        return "0E0"
+    sign, digits, exponent = Decimal(repr(x)).as_tuple()
+    figures = "".join(map(str, digits)).rstrip("0") or "0"
+    power = len(digits) - 1 + int(exponent)
+    return f"{'-' if sign else ''}{figures[0]}.{figures[1:] or '0'}E{power}"
 
 
 def _as_integer(value: Any, name: str, x: str) -> str:
@@ -285,7 +348,10 @@ def _as_integer(value: Any, name: str, x: str) -> str:
     else:
         number = value
     if not -(2 ** (bits - 1)) <= number < 2 ** (bits - 1):
-        raise trino_error("INVALID_CAST_ARGUMENT" if isinstance(value, (str, int)) else "INVALID_CAST_ARGUMENT", f"Out of range for {name}: {x[:100]}")
+        raise trino_error(
+            "INVALID_CAST_ARGUMENT",
+            f"Out of range for {name}: {x[:100]}",
+        )
     return str(number)
 
 
@@ -326,14 +392,25 @@ def _shaped(value: Any, kind: Type, x: str) -> Any:
         return None
     if kind.name == "array":
         if not isinstance(value, list):
-            raise trino_error("INVALID_CAST_ARGUMENT", f"Cannot cast to {kind}. Expected a json array, but got {_opening(value)}\n{x[:100]}")
+            raise trino_error(
+                "INVALID_CAST_ARGUMENT",
+                f"Cannot cast to {kind}. Expected a json array, but got {_opening(value)}\n{x[:100]}",
+            )
         return [_shaped(item, kind.args[0], x) for item in value]
     if kind.name == "map":
         if not isinstance(value, dict):
-            raise trino_error("INVALID_CAST_ARGUMENT", f"Cannot cast to {kind}. Expected a json object, but got {_opening(value)}\n{x[:100]}")
-        pairs = [{"key": _key(k, kind.args[0], x), "value": _shaped(v, kind.args[1], x)} for k, v in value.items()]
+            raise trino_error(
+                "INVALID_CAST_ARGUMENT",
+                f"Cannot cast to {kind}. Expected a json object, but got {_opening(value)}\n{x[:100]}",
+            )
+        pairs = [
+            {"key": _key(k, kind.args[0], x), "value": _shaped(v, kind.args[1], x)}
+            for k, v in value.items()
+        ]
         if len({json.dumps(p["key"]) for p in pairs}) < len(pairs):
-            raise trino_error("INVALID_CAST_ARGUMENT", f"Cannot cast to {kind}. Duplicate keys are not allowed")
+            raise trino_error(
+                "INVALID_CAST_ARGUMENT", f"Cannot cast to {kind}. Duplicate keys are not allowed"
+            )
         return pairs
     if kind.name == "row":
         return _row(value, kind, x)
@@ -355,12 +432,18 @@ def _row(value: Any, kind: Type, x: str) -> dict[str, Any]:
     out: dict[str, Any] = {}
     if isinstance(value, list):
         if len(value) != len(kind.args):
-            raise trino_error("INVALID_CAST_ARGUMENT", f"Cannot cast to {kind}. Expected a json array of {len(kind.args)} elements")
+            raise trino_error(
+                "INVALID_CAST_ARGUMENT",
+                f"Cannot cast to {kind}. Expected a json array of {len(kind.args)} elements",
+            )
         for place, (item, inner) in enumerate(zip(value, kind.args, strict=True), 1):
             out[f"f{place}"] = _shaped(item, inner, x)
         return out
     if not isinstance(value, dict):
-        raise trino_error("INVALID_CAST_ARGUMENT", f"Cannot cast to {kind}. Expected a json array or object, but got {_opening(value)}")
+        raise trino_error(
+            "INVALID_CAST_ARGUMENT",
+            f"Cannot cast to {kind}. Expected a json array or object, but got {_opening(value)}",
+        )
     by_name = {name.lower(): item for name, item in value.items()}
     for place, (name, inner) in enumerate(zip(kind.fields, kind.args, strict=True), 1):
         item = value.get(name or "", by_name.get((name or "").lower()))
@@ -393,18 +476,25 @@ def exists(x: str, path: str, passed: str, on_error: str) -> bool | None:
 
 def _handled(how: str, error: str) -> str | None:
     if how == "error":
-        raise trino_error("JSON_VALUE_RESULT_ERROR" if error == "empty" else "PATH_EVALUATION_ERROR", f"cannot extract value from JSON: {error}")
+        raise trino_error(
+            "JSON_VALUE_RESULT_ERROR" if error == "empty" else "PATH_EVALUATION_ERROR",
+            f"cannot extract value from JSON: {error}",
+        )
     return {"empty array": "[]", "empty object": "{}"}.get(how)
 
 
-def query(x: str, path: str, passed: str, wrapper: str, quotes: str, on_empty: str, on_error: str) -> str | None:
+def query(
+    x: str, path: str, passed: str, wrapper: str, quotes: str, on_empty: str, on_error: str
+) -> str | None:
     try:
         items = _evaluated(x, path, passed)
     except (PathRefused, JsonRefused):
         return _handled(on_error, "error")
     if not items:
         return _handled(on_empty, "empty")
-    if wrapper == "always" or (wrapper == "conditional" and (len(items) > 1 or not isinstance(items[0], (dict, list)))):
+    if wrapper == "always" or (
+        wrapper == "conditional" and (len(items) > 1 or not isinstance(items[0], (dict, list)))
+    ):
         return dumps(items, ordered=False)
     if len(items) > 1:
         return _handled(on_error, "error")

@@ -58,10 +58,14 @@ def from_text(value: str) -> datetime:
     clock = found[2] if found and found[2] else "00:00:00"
     head, _, part = clock.partition(".")
     numbers = [int(n) for n in head.split(":")] + [0, 0]
-    return datetime(day.year, day.month, day.day, numbers[0], numbers[1], numbers[2], int((part + "000000")[:6]))
+    return datetime(
+        day.year, day.month, day.day, numbers[0], numbers[1], numbers[2], int((part + "000000")[:6])
+    )
 
 
-_SHAPE = re.compile(r"\s*([+-]?\d{1,6})-(\d{1,2})-(\d{1,2})(?:[ T]+(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d+))?)?)?\s*(Z|[+-]\d{1,2}:?\d{2}|[+-]\d{1,2}|[A-Za-z][\w/+-]*)?\s*$")
+_SHAPE = re.compile(
+    r"\s*([+-]?\d{1,6})-(\d{1,2})-(\d{1,2})(?:[ T]+(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d+))?)?)?\s*(Z|[+-]\d{1,2}:?\d{2}|[+-]\d{1,2}|[A-Za-z][\w/+-]*)?\s*$"
+)
 
 
 def _parsed(x: str) -> tuple[datetime, str | None] | None:
@@ -72,7 +76,9 @@ def _parsed(x: str) -> tuple[datetime, str | None] | None:
     digits = (part or "") + "0000000"
     micros = int(digits[:6]) + (1 if digits[6] >= "5" else 0)
     try:
-        moment = datetime(int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0))
+        moment = datetime(
+            int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0)
+        )
     except ValueError:
         return None
     return moment + timedelta(microseconds=micros), zone
@@ -124,7 +130,15 @@ def _iso(x: str) -> tuple[datetime, str | None]:
         else:
             start = date(int(year), int(month or 1), int(day or 1))
         micros = int(((part or "") + "000000")[:6])
-        return datetime(start.year, start.month, start.day, int(hour or 0), int(minute or 0), int(second or 0), micros), zone
+        return datetime(
+            start.year,
+            start.month,
+            start.day,
+            int(hour or 0),
+            int(minute or 0),
+            int(second or 0),
+            micros,
+        ), zone
     except ValueError:
         raise invalid_argument(f'Invalid format: "{x}"') from None
 
@@ -146,7 +160,9 @@ def iso_moment(x: str, digits: int) -> dict[str, Any]:
 
 
 def date_format(moment: datetime, pattern: str, zone: str) -> str:
-    return "".join(_mysql(moment, letter) if letter else literal for literal, letter in _mysql_parts(pattern))
+    return "".join(
+        _mysql(moment, letter) if letter else literal for literal, letter in _mysql_parts(pattern)
+    )
 
 
 @lru_cache(512)
@@ -192,7 +208,20 @@ def _mysql(moment: datetime, letter: str) -> str:
     return moment.strftime(_MYSQL[letter]) if letter in _MYSQL else letter
 
 
-_MONTH_NAMES = ["january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"]
+_MONTH_NAMES = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+]
 _DAY_NAMES = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 
 
@@ -246,7 +275,9 @@ def _assembled(fields: dict[str, Any], x: str) -> datetime:
         year = int(fields.get("Y") or 1970)
         if fields.get("y"):
             year = int(fields["y"]) + (2000 if int(fields["y"]) < 70 else 1900)
-        month = _named(_MONTH_NAMES, fields["B"], x) if fields.get("B") else int(fields.get("m") or 1)
+        month = (
+            _named(_MONTH_NAMES, fields["B"], x) if fields.get("B") else int(fields.get("m") or 1)
+        )
         hour = int(fields.get("H") or 0)
         if fields.get("I"):
             hour = int(fields["I"]) % 12 + (12 if (fields.get("p") or "").upper() == "PM" else 0)
@@ -257,12 +288,16 @@ def _assembled(fields: dict[str, Any], x: str) -> datetime:
             day = date(year, 1, 1) + timedelta(days=int(fields["j"]) - 1)
             month, dom = day.month, day.day
         elif fields.get("V"):
-            weekday = _named(_DAY_NAMES, fields["A"], x) if fields.get("A") else int(fields.get("u") or 1)
+            weekday = (
+                _named(_DAY_NAMES, fields["A"], x) if fields.get("A") else int(fields.get("u") or 1)
+            )
             day = date.fromisocalendar(int(fields.get("G") or year), int(fields["V"]), weekday)
             year, month, dom = day.year, day.month, day.day
         else:
             dom = int(fields.get("d") or 1)
-        return datetime(year, month, dom, hour, int(fields.get("M") or 0), int(fields.get("S") or 0), micros)
+        return datetime(
+            year, month, dom, hour, int(fields.get("M") or 0), int(fields.get("S") or 0), micros
+        )
     except ValueError as error:
         if "[[" in str(error):
             raise
@@ -300,7 +335,9 @@ def _joda_parts(pattern: str) -> list[tuple[str, str]]:
 
 
 def format_datetime(moment: datetime, pattern: str, zone: str) -> str:
-    return "".join(_joda(moment, run, zone) if run else literal for literal, run in _joda_parts(pattern))
+    return "".join(
+        _joda(moment, run, zone) if run else literal for literal, run in _joda_parts(pattern)
+    )
 
 
 def _joda(moment: datetime, run: str, zone: str) -> str:
@@ -353,7 +390,7 @@ def parse_datetime(x: str, pattern: str) -> dict[str, Any]:
     found = re.fullmatch(shape, x, re.IGNORECASE)
     if not found:
         raise invalid_argument(f'Invalid format: "{x}"')
-    fields = {n: v for n, v in zip(names, found.groups(), strict=True)}
+    fields = dict(zip(names, found.groups(), strict=True))
     zone = fields.pop("zone", None)
     moment = _assembled(fields, x)
     from services.athena.dialect.literals import zone_name as canonical
@@ -363,7 +400,18 @@ def parse_datetime(x: str, pattern: str) -> dict[str, Any]:
 
 @lru_cache(512)
 def _joda_shape(pattern: str) -> tuple[str, list[str]]:
-    shapes = {"d": "d", "H": "H", "h": "I", "K": "I", "k": "H", "m": "M", "s": "S", "D": "j", "w": "V", "e": "u"}
+    shapes = {
+        "d": "d",
+        "H": "H",
+        "h": "I",
+        "K": "I",
+        "k": "H",
+        "m": "M",
+        "s": "S",
+        "D": "j",
+        "w": "V",
+        "e": "u",
+    }
     out, names = [], []
     for literal, run in _joda_parts(pattern):
         if not run:

@@ -77,7 +77,11 @@ def cut_digits(x: str, digits: int) -> str:
 def round_double(x: float, digits: int) -> float:
     if not math.isfinite(x):
         return x
-    return float(_EXACT.quantize(Decimal(repr(x)), Decimal(1).scaleb(-digits))) if abs(digits) < 100 else x
+    return (
+        float(_EXACT.quantize(Decimal(repr(x)), Decimal(1).scaleb(-digits)))
+        if abs(digits) < 100
+        else x
+    )
 
 
 def round_real(x: float, digits: int) -> float:
@@ -92,7 +96,11 @@ def cut_double(x: float, digits: int) -> float:
     if not math.isfinite(x):
         return x
     context = decimal.Context(prec=400, rounding=ROUND_DOWN)
-    return float(context.quantize(Decimal(repr(x)), Decimal(1).scaleb(-digits))) if abs(digits) < 300 else (x if digits > 0 else 0.0)
+    return (
+        float(context.quantize(Decimal(repr(x)), Decimal(1).scaleb(-digits)))
+        if abs(digits) < 300
+        else (x if digits > 0 else 0.0)
+    )
 
 
 def round_integer(x: int, digits: int) -> int:
@@ -103,24 +111,11 @@ def round_integer(x: int, digits: int) -> int:
     return int(sign * ((abs(x) + step // 2) // step * step))
 
 
-def log(base: float, x: float) -> float:
-    def ln(v: float) -> float:
-        return float("nan") if v < 0 or math.isnan(v) else float("-inf") if v == 0 else math.log(v)
-
-    top, bottom = ln(x), ln(base)
-    if bottom == 0:
-        return float("nan") if top == 0 or math.isnan(top) else math.copysign(float("inf"), top)
-    return top / bottom
-
-
-def pow_(x: float, y: float) -> float:
-    try:
-        result = x**y
-    except OverflowError:
-        return float("inf") if x > 0 or y % 2 == 0 else float("-inf")
-    except ZeroDivisionError:
-        return float("inf")
-    return float("nan") if isinstance(result, complex) else result
+def seven_digits(x: float) -> str:
+    """A real's text with at most seven figures."""
+    if not math.isfinite(x):
+        return "0"
+    return f"{x:.6e}".replace("e+", "e") if x else "0.0"
 
 
 def from_base(x: str, base: int) -> int:
@@ -148,10 +143,14 @@ def to_base(x: int, base: int) -> str:
 
 def bit_count(x: int, bits: int) -> int:
     if not 2 <= bits <= 64:
-        raise invalid_argument("Bits specified in bit_count must be between 2 and 64, got " + str(bits))
+        raise invalid_argument(
+            "Bits specified in bit_count must be between 2 and 64, got " + str(bits)
+        )
     low, high = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
     if not low <= x <= high:
-        raise invalid_argument(f"Number must be representable with the bits specified. {x} can not be represented with {bits} bits")
+        raise invalid_argument(
+            f"Number must be representable with the bits specified. {x} can not be represented with {bits} bits"
+        )
     return (x & ((1 << bits) - 1)).bit_count()
 
 
@@ -214,7 +213,10 @@ def combinations(size: int, n: int) -> list[list[int]]:
     if n > 5:
         raise invalid_argument("combination size must not exceed 5: " + str(n))
     # Trino's order: the last positions move slowest.
-    return [list(c) for c in sorted(itertools.combinations(range(1, size + 1), n), key=lambda c: c[::-1])]
+    return [
+        list(c)
+        for c in sorted(itertools.combinations(range(1, size + 1), n), key=lambda c: c[::-1])
+    ]
 
 
 def normal_cdf(mean: float, deviation: float, x: float) -> float:
@@ -255,7 +257,9 @@ def beta_cdf(a: float, b: float, x: float) -> float:
         raise invalid_argument(f"{'a' if a <= 0 else 'b'} must be > 0")
     if x in (0.0, 1.0):
         return x
-    front = math.exp(math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x))
+    front = math.exp(
+        math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x)
+    )
     if x < (a + 1) / (a + b + 2):
         return front * _beta_fraction(a, b, x) / a
     return 1 - front * _beta_fraction(b, a, 1 - x) / b
@@ -266,6 +270,8 @@ def inverse_beta_cdf(a: float, b: float, p: float) -> float:
         raise invalid_argument("p must be in the interval [0, 1]")
     if a <= 0 or b <= 0:
         raise invalid_argument(f"{'a' if a <= 0 else 'b'} must be > 0")
+    if p in (0.0, 1.0):
+        return p
     low, high = 0.0, 1.0
     for _ in range(200):
         middle = (low + high) / 2
@@ -282,11 +288,14 @@ def t_cdf(df: float, x: float) -> float:
 
 
 def t_pdf(df: float, x: float) -> float:
-    return math.exp(math.lgamma((df + 1) / 2) - math.lgamma(df / 2)) / math.sqrt(df * math.pi) * (1 + x * x / df) ** (-(df + 1) / 2)
+    front = math.exp(math.lgamma((df + 1) / 2) - math.lgamma(df / 2)) / math.sqrt(df * math.pi)
+    return front * math.pow(1 + x * x / df, -(df + 1) / 2)
 
 
 def wilson(successes: int, trials: int, z: float, sign: int) -> float:
     if successes < 0 or trials <= 0 or successes > trials or z < 0:
         raise invalid_argument("number of successes must not be negative, trials must be positive")
     n, p = trials, successes / trials
-    return (p + z * z / (2 * n) + sign * z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))) / (1 + z * z / n)
+    return (p + z * z / (2 * n) + sign * z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))) / (
+        1 + z * z / n
+    )

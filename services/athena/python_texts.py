@@ -11,7 +11,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 from typing import Any
 
-import regex
+import regex  # type: ignore[import-untyped]
 
 from services.athena.python_errors import invalid_argument, trino_error
 
@@ -69,7 +69,9 @@ def levenshtein(a: str, b: str) -> int:
 
 def hamming(a: str, b: str) -> int:
     if len(a) != len(b):
-        raise invalid_argument("The input strings to hamming_distance function must have the same length")
+        raise invalid_argument(
+            "The input strings to hamming_distance function must have the same length"
+        )
     return sum(x != y for x, y in zip(a, b, strict=True))
 
 
@@ -119,7 +121,7 @@ def split(x: str, delimiter: str, limit: int) -> list[str]:
 def split_part(x: str, delimiter: str, index: int) -> str | None:
     if index <= 0:
         raise invalid_argument("Index must be greater than zero")
-    parts = list(x) + [""] if delimiter == "" else x.split(delimiter)
+    parts = [*x, ""] if delimiter == "" else x.split(delimiter)
     if delimiter == "" and index > len(x):
         return None
     return parts[index - 1] if index <= len(parts) else None
@@ -155,7 +157,9 @@ def like(x: str, pattern: str, escape: str) -> bool:
         if escape and c == escape:
             at += 1
             if at >= len(pattern) or pattern[at] not in ("%", "_", escape):
-                raise invalid_argument("Escape character must be followed by '%', '_' or the escape character itself")
+                raise invalid_argument(
+                    "Escape character must be followed by '%', '_' or the escape character itself"
+                )
             out.append(re.escape(pattern[at]))
         else:
             out.append({"%": ".*", "_": "."}.get(c) or re.escape(c))
@@ -167,7 +171,9 @@ def split_to_map(x: str, entries: str, pair: str) -> str:
     out: dict[str, str] = {}
     for key, value in _pairs(x, entries, pair):
         if key in out:
-            raise invalid_argument(f"Duplicate keys ({key}) are not allowed. Specifying a lambda to resolve conflicts can avoid this error")
+            raise invalid_argument(
+                f"Duplicate keys ({key}) are not allowed. Specifying a lambda to resolve conflicts can avoid this error"
+            )
         out[key] = value
     return json.dumps([{"key": k, "value": v} for k, v in out.items()])
 
@@ -193,7 +199,9 @@ def _pairs(x: str, entries: str, pair: str) -> list[tuple[str, str]]:
     for part in parts:
         key, found_pair, value = part.partition(pair)
         if not found_pair or pair in value:
-            raise invalid_argument(f"Key-value delimiter must appear exactly once in each entry. Bad input: '{part}'")
+            raise invalid_argument(
+                f"Key-value delimiter must appear exactly once in each entry. Bad input: '{part}'"
+            )
         found.append((key, value))
     return found
 
@@ -211,9 +219,19 @@ def compiled(pattern: str) -> Any:
 
 def _python_pattern(pattern: str) -> str:
     pattern = re.sub(r"\(\?<([A-Za-z]\w*)>", r"(?P<\1>", pattern)
-    pattern = pattern.replace(r"\p{javaLowerCase}", r"\p{Ll}").replace(r"\p{javaUpperCase}", r"\p{Lu}")
-    pattern = re.sub(r"\\p\{(Alpha|Digit|Alnum|Punct|Space|Upper|Lower|Blank|Cntrl|XDigit|Graph|Print)\}", lambda f: f"[[:{f[1].lower()}:]]" if False else rf"\p{{posix_{f[1].lower()}}}", pattern)
-    return "(?a)" + pattern if re.search(r"\\[dwsb]", pattern) and not re.search(r"\\p", pattern) else pattern
+    pattern = pattern.replace(r"\p{javaLowerCase}", r"\p{Ll}").replace(
+        r"\p{javaUpperCase}", r"\p{Lu}"
+    )
+    pattern = re.sub(
+        r"\\p\{(Alpha|Digit|Alnum|Punct|Space|Upper|Lower|Blank|Cntrl|XDigit|Graph|Print)\}",
+        lambda f: f"[[:{f[1].lower()}:]]" if False else rf"\p{{posix_{f[1].lower()}}}",
+        pattern,
+    )
+    return (
+        "(?a)" + pattern
+        if re.search(r"\\[dwsb]", pattern) and not re.search(r"\\p", pattern)
+        else pattern
+    )
 
 
 def regexp_like(x: str, pattern: str) -> bool:
@@ -229,7 +247,9 @@ def _check_group(pattern: str, group: int) -> None:
     if group < 0:
         raise invalid_argument("Group cannot be negative")
     if group > compiled(pattern).groups:
-        raise invalid_argument(f"Pattern has {compiled(pattern).groups} groups. Cannot access group {group}")
+        raise invalid_argument(
+            f"Pattern has {compiled(pattern).groups} groups. Cannot access group {group}"
+        )
 
 
 def regexp_extract(x: str, pattern: str, group: int) -> str | None:
@@ -299,7 +319,9 @@ def _replacement(text: str, groups: int, names: tuple[str, ...]) -> list[Any]:
             number = re.match(r"\d+", text[at + 1 :])
             if named:
                 if named[1] not in names:
-                    raise invalid_argument(f"Illegal replacement sequence: unknown group {{ {named[1]} }}")
+                    raise invalid_argument(
+                        f"Illegal replacement sequence: unknown group {{ {named[1]} }}"
+                    )
                 parts.append((named[1],))
                 at += len(named[0])
             elif number:
@@ -308,7 +330,9 @@ def _replacement(text: str, groups: int, names: tuple[str, ...]) -> list[Any]:
                 while length < len(digits) and int(digits[: length + 1]) <= groups:
                     length += 1
                 if int(digits[:length]) > groups:
-                    raise invalid_argument("Illegal replacement sequence: unknown group " + digits[:length])
+                    raise invalid_argument(
+                        "Illegal replacement sequence: unknown group " + digits[:length]
+                    )
                 parts.append((int(digits[:length]),))
                 at += length
             else:
@@ -337,7 +361,9 @@ def url(x: str, part: str) -> str | None:
     """RFC 2396, as java.net.URI reads it; a text that is no URI gives NULL."""
     if re.search(r"[\s<>\"{}|\\^`]", x) or re.search(r"%(?![0-9A-Fa-f]{2})", x):
         return None
-    found = re.match(r"(?:([A-Za-z][A-Za-z0-9+.-]*):)?(?://([^/?#]*))?([^?#]*)(?:\?([^#]*))?(?:#(.*))?$", x)
+    found = re.match(
+        r"(?:([A-Za-z][A-Za-z0-9+.-]*):)?(?://([^/?#]*))?([^?#]*)(?:\?([^#]*))?(?:#(.*))?$", x
+    )
     if not found:
         return None
     scheme, authority, path, query, fragment = found.groups()
@@ -378,8 +404,14 @@ def seconds_text(seconds: float) -> str:
     if seconds != seconds or seconds in (float("inf"), float("-inf")):
         raise invalid_argument("Invalid argument found: " + str(seconds))
     left = abs(round_half_even(seconds))
-    words = []
-    for name, size in (("week", 604800), ("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1)):
+    words: list[str] = []
+    for name, size in (
+        ("week", 604800),
+        ("day", 86400),
+        ("hour", 3600),
+        ("minute", 60),
+        ("second", 1),
+    ):
         count, left = divmod(left, size)
         if count or (name == "second" and not words):
             words.append(f"{count} {name}{'' if count == 1 else 's'}")
@@ -390,7 +422,17 @@ def round_half_even(x: float) -> int:
     return int(Decimal(x).quantize(Decimal(1), ROUND_HALF_UP))
 
 
-_SIZES = {"B": 1, "kB": 2**10, "MB": 2**20, "GB": 2**30, "TB": 2**40, "PB": 2**50, "EB": 2**60, "ZB": 2**70, "YB": 2**80}
+_SIZES = {
+    "B": 1,
+    "kB": 2**10,
+    "MB": 2**20,
+    "GB": 2**30,
+    "TB": 2**40,
+    "PB": 2**50,
+    "EB": 2**60,
+    "ZB": 2**70,
+    "YB": 2**80,
+}
 
 
 def data_size(x: str) -> str:
@@ -400,7 +442,15 @@ def data_size(x: str) -> str:
     return str(int(Decimal(found[1]) * _SIZES[found[2]]))
 
 
-_DURATIONS = {"ns": Decimal("0.000001"), "us": Decimal("0.001"), "ms": Decimal(1), "s": Decimal(1000), "m": Decimal(60000), "h": Decimal(3600000), "d": Decimal(86400000)}
+_DURATIONS = {
+    "ns": Decimal("0.000001"),
+    "us": Decimal("0.001"),
+    "ms": Decimal(1),
+    "s": Decimal(1000),
+    "m": Decimal(60000),
+    "h": Decimal(3600000),
+    "d": Decimal(86400000),
+}
 
 
 def duration(x: str) -> int:
@@ -415,6 +465,8 @@ def short_number(x: str) -> str:
     size = abs(number)
     for limit, suffix in ((10**15, "Q"), (10**12, "T"), (10**9, "B"), (10**6, "M"), (10**3, "K")):
         if size >= limit:
+            if suffix == "Q" and size >= 10**18:
+                return f"{(number / limit).quantize(Decimal('0.01'), ROUND_HALF_UP):f}Q"
             return _short(number / limit) + suffix
     return _short(number)
 
@@ -444,7 +496,9 @@ def format_(pattern: str, values: list[str | None], kinds: str) -> str:
         if not explicit:
             place += 1
         if at >= len(values):
-            raise invalid_argument(f"Invalid format string: {pattern} (MissingFormatArgument: Format specifier '{found[0]}')")
+            raise invalid_argument(
+                f"Invalid format string: {pattern} (MissingFormatArgument: Format specifier '{found[0]}')"
+            )
         return _converted(values[at], types[at], flags, width, precision, conversion, pattern)
 
     return _SPEC.sub(one, pattern)
@@ -456,11 +510,20 @@ def _wide(shown: str, flags: str, width: str | None) -> str:
     return shown.ljust(int(width)) if "-" in flags else shown.rjust(int(width))
 
 
-def _converted(value: str | None, kind: str, flags: str, width: str | None, precision: str | None, conversion: str, pattern: str) -> str:
+def _converted(
+    value: str | None,
+    kind: str,
+    flags: str,
+    width: str | None,
+    precision: str | None,
+    conversion: str,
+    pattern: str,
+) -> str:
     if value is None:
         shown = "null"[: int(precision)] if precision else "null"
         return _wide(shown, flags, width)
     if conversion in "sS":
+        value = java_moment(value) if kind.startswith("time") else value
         shown = value[: int(precision)] if precision else value
         return _wide(shown.upper() if conversion == "S" else shown, flags, width)
     if conversion in "bB":
@@ -469,12 +532,51 @@ def _converted(value: str | None, kind: str, flags: str, width: str | None, prec
     if conversion[0] in "tT":
         return _wide(_moment(value, kind, conversion[1]), flags, width)
     if conversion in "dxXo" and kind in ("tinyint", "smallint", "integer", "bigint", "decimal"):
-        return _wide_number(_integer_text(int(Decimal(value)), kind, flags, conversion), flags, width)
+        return _wide_number(
+            _integer_text(int(Decimal(value)), kind, flags, conversion), flags, width
+        )
     if conversion in "feEgG" and kind in ("real", "double", "decimal"):
         return _wide_number(_float_text(value, flags, precision, conversion), flags, width)
     if conversion in "cC" and kind in ("integer", "bigint", "varchar"):
         return _wide(chr(int(value)) if kind != "varchar" else value, flags, width)
-    raise invalid_argument(f"Invalid format string: {pattern} (IllegalFormatConversion: {conversion} != {kind})")
+    raise invalid_argument(
+        f"Invalid format string: {pattern} (IllegalFormatConversion: {conversion} != {kind})"
+    )
+
+
+def java_moment(value: str) -> str:
+    """`2020-05-10T12:34:56.110+05:45[Asia/Kathmandu]`, as java.time prints it."""
+    found = re.fullmatch(
+        r"(?:([+-]?\d+)(-\d\d-\d\d) )?(\d\d:\d\d)(?::(\d\d)(?:\.(\d+))?)?(?: (\S+)|([+-]\d\d:\d\d))?",
+        value,
+    )
+    if not found:
+        return value
+    year, day, clock, second, part, zone, offset = found.groups()
+    part = (part or "").rstrip("0")
+    part = part.ljust((len(part) + 2) // 3 * 3, "0")
+    clock += (
+        f":{second or '00'}.{part}"
+        if part
+        else f":{second}"
+        if second and (second != "00" or not year) and second != "00"
+        else ""
+    )
+    shown = (
+        f"{'+' if len(year) > 4 and year[0] not in '+-' else ''}{year}{day}T{clock}"
+        if year
+        else clock
+    )
+    if zone:
+        from services.athena.python_moments import from_text, zone_of
+
+        if zone == "UTC":
+            return shown + "Z[UTC]"
+        if len(year) != 4:
+            raise trino_error("NOT_SUPPORTED", f"a zone's offset in the year {year}")
+        at = from_text(value).replace(tzinfo=zone_of(zone)).strftime("%z")
+        shown += f"{at[:3]}:{at[3:5]}" + ("" if zone[0] in "+-" else f"[{zone}]")
+    return shown + (offset or "")
 
 
 def _wide_number(shown: str, flags: str, width: str | None) -> str:

@@ -68,6 +68,9 @@ def rendered(sql: str, kind: Type, depth: int = 0) -> str:
             return moment_text(sql, kind)
         case "varchar" | "json" | "ipaddress":
             return sql
+        case "decimal" if kind.params[0] == kind.params[1] and kind.params[0] < 38:
+            # DuckDB writes .5 where no digit stands before the point
+            return f"CAST(CAST({sql} AS DECIMAL({kind.params[0] + 1},{kind.params[1]})) AS VARCHAR)"
     return f"CAST({sql} AS VARCHAR)"
 
 

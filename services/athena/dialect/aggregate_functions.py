@@ -31,7 +31,10 @@ def count(b: Any, node: Any, args: list[Typed]) -> Typed:
 
 @aggregate("count_if")
 def count_if(b: Any, node: Any, args: list[Typed]) -> Typed:
-    return Typed(f"CAST(coalesce(count(CASE WHEN {b.coerce(args[0], BOOL, node).sql} THEN 1 END)@F@, 0) AS BIGINT)", B)
+    return Typed(
+        f"CAST(coalesce(count(CASE WHEN {b.coerce(args[0], BOOL, node).sql} THEN 1 END)@F@, 0) AS BIGINT)",
+        B,
+    )
 
 
 @aggregate("sum")
@@ -55,7 +58,9 @@ def avg(b: Any, node: Any, args: list[Typed]) -> Typed:
     if kind.name == "decimal":
         total = f"CAST(sum(@D@{x.sql})@F@ AS VARCHAR)"
         parts = f"athena_decimal({total}, '/', CAST(count(@D@{x.sql})@F@ AS VARCHAR), {kind.precision}, {kind.scale})"
-        return Typed(f"CASE WHEN count(@D@{x.sql})@F@ > 0 THEN CAST({parts} AS {duck_type(kind)}) END", kind)
+        return Typed(
+            f"CASE WHEN count(@D@{x.sql})@F@ > 0 THEN CAST({parts} AS {duck_type(kind)}) END", kind
+        )
     if kind.name == "real":
         return Typed(f"CAST(avg(@D@{x.sql})@F@ AS FLOAT)", kind)
     if kind.name in ("interval day to second", "interval year to month"):
@@ -77,7 +82,10 @@ def _extreme(name: str) -> None:
             return Typed(f"{name}({args[0].sql}, {n})@F@", t.array(kind))
         if kind.name in ("real", "double"):  # NaN loses
             number = f"CASE WHEN NOT isnan({args[0].sql}) THEN {args[0].sql} END"
-            return Typed(f"CAST(coalesce({name}({number})@F@, {name}({args[0].sql})@F@) AS {duck_type(kind)})", kind)
+            return Typed(
+                f"CAST(coalesce({name}({number})@F@, {name}({args[0].sql})@F@) AS {duck_type(kind)})",
+                kind,
+            )
         return Typed(f"{name}({args[0].sql})@F@", kind)
 
 
@@ -90,6 +98,9 @@ def _by(name: str, duck: str) -> None:
     def make(b: Any, node: Any, args: list[Typed]) -> Typed:
         need(b, node, name, args, 2, 3)
         key = comparison.key(args[1].sql, args[1].type)
+        if args[1].type.name in ("real", "double"):  # NaN never wins
+            worst = "-Infinity" if name == "max_by" else "Infinity"
+            key = f"CASE WHEN isnan({key}) THEN CAST('{worst}' AS {duck_type(args[1].type)}) ELSE {key} END"
         if len(args) == 3:
             n = b.coerce(args[2], B, node).sql
             return Typed(f"{duck}({args[0].sql}, {key}, {n})@F@", t.array(args[0].type))
@@ -140,7 +151,10 @@ def _of_doubles(name: str, sql: str, arguments: int = 1) -> None:
     def make(b: Any, node: Any, args: list[Typed]) -> Typed:
         need(b, node, name, args, arguments)
         real = all(a.type.name == "real" for a in args)
-        values = [b.coerce(b.cast(a, D, node) if coercion.is_numeric(a.type) else a, D, node).sql for a in args]
+        values = [
+            b.coerce(b.cast(a, D, node) if coercion.is_numeric(a.type) else a, D, node).sql
+            for a in args
+        ]
         made = sql.format(*values)
         return Typed(f"CAST({made} AS FLOAT)", t.REAL) if real else Typed(made, D)
 
@@ -171,7 +185,9 @@ def approx_percentile(b: Any, node: Any, args: list[Typed]) -> Typed:
         x, kind = b.coerce(x, D, node), D
     if args[1].type.name == "array":
         shares = b.coerce(args[1], t.array(D), node).sql
-        return Typed(f"CAST(quantile_disc({x.sql}, {shares})@F@ AS {duck_type(kind)}[])", t.array(kind))
+        return Typed(
+            f"CAST(quantile_disc({x.sql}, {shares})@F@ AS {duck_type(kind)}[])", t.array(kind)
+        )
     return Typed(f"quantile_disc({x.sql}, {b.coerce(args[1], D, node).sql})@F@", kind)
 
 
@@ -188,7 +204,9 @@ def approx_most_frequent(b: Any, node: Any, args: list[Typed]) -> Typed:
     kind = t.map_of(value.type, B)
     counts = f"map_entries(histogram({value.sql})@F@)"
     top = f"list_sort(list_transform({counts}, lambda _x: {{'n': CAST(_x.value AS BIGINT), 'k': _x.key}}), 'DESC')[1:{n}]"
-    return Typed(f"map_from_entries(list_transform({top}, lambda _x: {{'key': _x.k, 'value': _x.n}}))", kind)
+    return Typed(
+        f"map_from_entries(list_transform({top}, lambda _x: {{'key': _x.k, 'value': _x.n}}))", kind
+    )
 
 
 def _map_aggregate(name: str) -> None:
@@ -212,7 +230,9 @@ def map_union(b: Any, node: Any, args: list[Typed]) -> Typed:
     need(b, node, "map_union", args, 1)
     if args[0].type.name != "map":
         raise mismatch(b, node, "map_union", args)
-    entries = f"flatten(list_filter(list(map_entries({args[0].sql}))@F@, lambda _x: _x IS NOT NULL))"
+    entries = (
+        f"flatten(list_filter(list(map_entries({args[0].sql}))@F@, lambda _x: _x IS NOT NULL))"
+    )
     return Typed(f"athena_first_of_keys({entries})", args[0].type)
 
 
@@ -228,7 +248,11 @@ def _bits(name: str, duck: str) -> None:
         return Typed(f"{duck}({b.coerce(args[0], B, node).sql})@F@", B)
 
 
-for _name, _duck in (("bitwise_and_agg", "bit_and"), ("bitwise_or_agg", "bit_or"), ("bitwise_xor_agg", "bit_xor")):
+for _name, _duck in (
+    ("bitwise_and_agg", "bit_and"),
+    ("bitwise_or_agg", "bit_or"),
+    ("bitwise_xor_agg", "bit_xor"),
+):
     _bits(_name, _duck)
 
 
@@ -236,7 +260,10 @@ for _name, _duck in (("bitwise_and_agg", "bit_and"), ("bitwise_or_agg", "bit_or"
 def entropy(b: Any, node: Any, args: list[Typed]) -> Typed:
     x = b.coerce(args[0], D, node).sql
     total = f"sum({x})@F@"
-    return Typed(f"coalesce(log2({total}) - sum(CASE WHEN {x} > 0 THEN {x} * log2({x}) ELSE 0 END)@F@ / {total}, 0)", D)
+    return Typed(
+        f"coalesce(log2({total}) - sum(CASE WHEN {x} > 0 THEN {x} * log2({x}) ELSE 0 END)@F@ / {total}, 0)",
+        D,
+    )
 
 
 @aggregate("approx_set", "make_set_digest")
@@ -260,9 +287,16 @@ def reduce_agg(b: Any, node: Any, nodes: Sequence[Any], scope: Scope) -> Typed:
 
     v, e = b.fresh("_s"), b.fresh("_e")
     items = f"list({{'s': CAST({state.sql} AS {kind}), 'e': {value.sql}}}) FILTER (WHERE {value.sql} IS NOT NULL)"
-    step = _inlined(_inlined(coercion.convert(body.sql, body.type, state.type), names[0], f"{v}.s"), names[1], f"{e}.e")
+    step = _inlined(
+        _inlined(coercion.convert(body.sql, body.type, state.type), names[0], f"{v}.s"),
+        names[1],
+        f"{e}.e",
+    )
     first = f"{{'s': CAST({state.sql} AS {kind}), 'e': CAST(NULL AS {duck_type(value.type)})}}"
-    return Typed(f"list_reduce({items}, lambda {v}, {e}: {{'s': CAST({step} AS {kind}), 'e': {e}.e}}, {first}).s", state.type)
+    return Typed(
+        f"list_reduce({items}, lambda {v}, {e}: {{'s': CAST({step} AS {kind}), 'e': {e}.e}}, {first}).s",
+        state.type,
+    )
 
 
 AGGREGATES["reduce_agg"] = lambda b, node, args: args[0]

@@ -80,9 +80,14 @@ def contains(b: Any, node: Any, args: list[Typed]) -> Typed:
     if comparison.needs_care(kind) or kind.name in ("real", "double"):
         v = b.fresh("_x")
         tests = f"list_transform({x}, lambda {v}: {comparison.equal(v, e, kind)})"
-        return Typed(f"CASE WHEN {x} IS NOT NULL AND {e} IS NOT NULL THEN athena_any({tests}) END", BOOL)
+        return Typed(
+            f"CASE WHEN {x} IS NOT NULL AND {e} IS NOT NULL THEN athena_any({tests}) END", BOOL
+        )
     has_null = f"len(list_filter({x}, lambda _z: _z IS NULL)) > 0"
-    return Typed(f"CASE WHEN {x} IS NULL OR {e} IS NULL THEN NULL WHEN list_contains({x}, {e}) THEN true WHEN {has_null} THEN NULL ELSE false END", BOOL)
+    return Typed(
+        f"CASE WHEN {x} IS NULL OR {e} IS NULL THEN NULL WHEN list_contains({x}, {e}) THEN true WHEN {has_null} THEN NULL ELSE false END",
+        BOOL,
+    )
 
 
 @function("array_position")
@@ -92,9 +97,17 @@ def array_position(b: Any, node: Any, args: list[Typed]) -> Typed:
     x, e, kind = _with_element(b, node, "array_position", args)
     if comparison.needs_care(kind):
         v = b.fresh("_x")
-        tests = f"list_position(list_transform({x}, lambda {v}: {comparison.equal(v, e, kind)}), true)"
-        return Typed(f"CASE WHEN {x} IS NOT NULL AND {e} IS NOT NULL THEN CAST(coalesce({tests}, 0) AS BIGINT) END", B)
-    return Typed(f"CASE WHEN {x} IS NOT NULL AND {e} IS NOT NULL THEN CAST(coalesce(list_position({x}, {e}), 0) AS BIGINT) END", B)
+        tests = (
+            f"list_position(list_transform({x}, lambda {v}: {comparison.equal(v, e, kind)}), true)"
+        )
+        return Typed(
+            f"CASE WHEN {x} IS NOT NULL AND {e} IS NOT NULL THEN CAST(coalesce({tests}, 0) AS BIGINT) END",
+            B,
+        )
+    return Typed(
+        f"CASE WHEN {x} IS NOT NULL AND {e} IS NOT NULL THEN CAST(coalesce(list_position({x}, {e}), 0) AS BIGINT) END",
+        B,
+    )
 
 
 @function("array_remove")
@@ -102,7 +115,9 @@ def array_remove(b: Any, node: Any, args: list[Typed]) -> Typed:
     x, e, kind = _with_element(b, node, "array_remove", args)
     v = b.fresh("_x")
     test = f"NOT coalesce({comparison.equal(v, e, kind)}, false)"
-    return Typed(f"CASE WHEN {e} IS NOT NULL THEN list_filter({x}, lambda {v}: {test}) END", t.array(kind))
+    return Typed(
+        f"CASE WHEN {e} IS NOT NULL THEN list_filter({x}, lambda {v}: {test}) END", t.array(kind)
+    )
 
 
 def distinct_sql(b: Any, x: str, kind: Type) -> str:
@@ -127,9 +142,14 @@ def array_intersect(b: Any, node: Any, args: list[Typed]) -> Typed:
         raise b.unsupported(node, "array_intersect of an array of arrays")
     x, y, kind = _pair(b, node, "array_intersect", args)
     v, w = b.fresh("_x"), b.fresh("_y")
-    inner = f"len(list_filter({y}, lambda {w}: {equal_elements(v, w, kind.args[0])})) > 0"
-    sql = distinct_sql(b, f"list_filter({x}, lambda {v}: {inner})", kind.args[0])
-    return Typed(f"CASE WHEN {y} IS NOT NULL THEN {sql} END", kind)
+
+    def common(longer: str, shorter: str) -> str:
+        inner = f"len(list_filter({shorter}, lambda {w}: {equal_elements(v, w, kind.args[0])})) > 0"
+        return distinct_sql(b, f"list_filter({longer}, lambda {v}: {inner})", kind.args[0])
+
+    # The longer array's order, as Trino walks it.
+    sql = f"CASE WHEN len({x}) >= len({y}) THEN {common(x, y)} ELSE {common(y, x)} END"
+    return Typed(f"CASE WHEN {x} IS NOT NULL AND {y} IS NOT NULL THEN {sql} END", kind)
 
 
 @function("array_except")
@@ -144,7 +164,10 @@ def array_except(b: Any, node: Any, args: list[Typed]) -> Typed:
 @function("array_union")
 def array_union(b: Any, node: Any, args: list[Typed]) -> Typed:
     x, y, kind = _pair(b, node, "array_union", args)
-    return Typed(f"CASE WHEN {x} IS NOT NULL AND {y} IS NOT NULL THEN {distinct_sql(b, f'({x} || {y})', kind.args[0])} END", kind)
+    return Typed(
+        f"CASE WHEN {x} IS NOT NULL AND {y} IS NOT NULL THEN {distinct_sql(b, f'({x} || {y})', kind.args[0])} END",
+        kind,
+    )
 
 
 @function("arrays_overlap")
@@ -155,7 +178,10 @@ def arrays_overlap(b: Any, node: Any, args: list[Typed]) -> Typed:
     found = f"len(list_filter({x}, lambda {v}: {inner})) > 0"
     nulls = f"len(list_filter({x}, lambda {v}: {v} IS NULL)) + len(list_filter({y}, lambda {w}: {w} IS NULL)) > 0"
     empty = f"len({x}) = 0 OR len({y}) = 0"
-    return Typed(f"CASE WHEN {x} IS NULL OR {y} IS NULL THEN NULL WHEN {found} THEN true WHEN {empty} THEN false WHEN {nulls} THEN NULL ELSE false END", BOOL)
+    return Typed(
+        f"CASE WHEN {x} IS NULL OR {y} IS NULL THEN NULL WHEN {found} THEN true WHEN {empty} THEN false WHEN {nulls} THEN NULL ELSE false END",
+        BOOL,
+    )
 
 
 @function("array_join")
@@ -169,7 +195,11 @@ def array_join(b: Any, node: Any, args: list[Typed]) -> Typed:
         shown = b.cast(Typed(v, x.type.args[0]), t.VARCHAR, node).sql
     if len(args) == 3:
         shown = f"coalesce({shown}, {text_of(b, node, args[2])})"
-    return Typed(f"array_to_string(list_transform({x.sql}, lambda {v}: {shown}), {text_of(b, node, args[1])})", t.VARCHAR)
+    joined = f"array_to_string(list_transform({x.sql}, lambda {v}: {shown}), {text_of(b, node, args[1])})"
+    return Typed(
+        f"CASE WHEN {x.sql} IS NOT NULL AND {text_of(b, node, args[1])} IS NOT NULL THEN coalesce({joined}, '') END",
+        t.VARCHAR,
+    )
 
 
 def _extreme(name: str, sql: str) -> None:
@@ -185,7 +215,9 @@ def _extreme(name: str, sql: str) -> None:
             value = f"CAST({word}({x.sql}) AS {duck_type(kind)})"
         else:
             value = f"{sql}({x.sql})"
-        return Typed(f"CASE WHEN len(list_filter({x.sql}, lambda _z: _z IS NULL)) = 0 THEN {value} END", kind)
+        return Typed(
+            f"CASE WHEN len(list_filter({x.sql}, lambda _z: _z IS NULL)) = 0 THEN {value} END", kind
+        )
 
 
 _extreme("array_max", "list_max")
@@ -203,11 +235,13 @@ def array_sort(b: Any, node: Any, nodes: Sequence[Any], scope: Scope) -> Typed:
         return Typed(f"list_sort({x.sql}, 'ASC', 'NULLS LAST')", x.type)
     names, body = b.bind_lambda(nodes[1], [kind, kind], scope)
     order = b.coerce(body, B, node).sql
-    a, i, j, e = (b.fresh(p) for p in ("_a", "_i", "_j", "_e"))
-    before = f"CASE WHEN {order} < 0 OR ({order} = 0 AND {j} < {i}) THEN 1 ELSE 0 END"
-    place = f"list_sum(list_transform({x.sql}, lambda {names[0]}, {j}: {before}))"
-    ranked = f"list_transform({x.sql}, lambda {names[1]}, {i}: {{'p': {place}, 'v': {names[1]}}})"
-    del a
+    x0, x1, i, j, e = (b.fresh(p) for p in ("_a", "_a", "_i", "_j", "_e"))
+    ahead = _inlined(_inlined(order, names[0], x0), names[1], x1)
+    behind = _inlined(_inlined(order, names[0], x1), names[1], x0)
+    # A comparator that calls both smaller (NULL with NULL) means a tie: the input's order stays.
+    before = f"CASE WHEN {ahead} < 0 AND NOT {behind} < 0 THEN 1 WHEN ({ahead} = 0 OR ({ahead} < 0 AND {behind} < 0)) AND {j} < {i} THEN 1 ELSE 0 END"
+    place = f"list_sum(list_transform({x.sql}, lambda {x0}, {j}: {before}))"
+    ranked = f"list_transform({x.sql}, lambda {x1}, {i}: {{'p': {place}, 'v': {x1}}})"
     return Typed(f"list_transform(list_sort({ranked}), lambda {e}: {e}.v)", x.type)
 
 
@@ -253,7 +287,9 @@ def reduce(b: Any, node: Any, nodes: Sequence[Any], scope: Scope) -> Typed:
     names, body = b.bind_lambda(nodes[2], [state.type, x.type.args[0]], scope)
     kind = coercion.common(state.type, body.type)
     if kind is None:
-        raise b.refused(node, f"reduce: the step gives {body.type}, the state is {state.type}", "TYPE_MISMATCH")
+        raise b.refused(
+            node, f"reduce: the step gives {body.type}, the state is {state.type}", "TYPE_MISMATCH"
+        )
     if kind != state.type:
         state = coercion.coerced(state, kind)
         names, body = b.bind_lambda(nodes[2], [kind, x.type.args[0]], scope)
@@ -287,7 +323,10 @@ def zip_with(b: Any, node: Any, nodes: Sequence[Any], scope: Scope) -> Typed:
     inner = _inlined(_inlined(body.sql, names[0], f"({x.sql})[{i}]"), names[1], f"({y.sql})[{i}]")
     inner = inner if inner != "NULL" else "CAST(NULL AS INTEGER)"
     size = f"greatest(len({x.sql}), len({y.sql}))"
-    return Typed(f"CASE WHEN {x.sql} IS NOT NULL AND {y.sql} IS NOT NULL THEN list_transform(range(1, {size} + 1), lambda {i}: {inner}) END", t.array(body.type))
+    return Typed(
+        f"CASE WHEN {x.sql} IS NOT NULL AND {y.sql} IS NOT NULL THEN list_transform(range(1, {size} + 1), lambda {i}: {inner}) END",
+        t.array(body.type),
+    )
 
 
 @function("zip")
@@ -300,7 +339,10 @@ def zip_(b: Any, node: Any, args: list[Typed]) -> Typed:
     size = f"greatest({', '.join(f'len({a.sql})' for a in arrays)})"
     tests = " AND ".join(f"{a.sql} IS NOT NULL" for a in arrays)
     kind = t.array(t.row(tuple(a.type.args[0] for a in arrays)))
-    return Typed(f"CASE WHEN {tests} THEN list_transform(range(1, {size} + 1), lambda {i}: {{{parts}}}) END", kind)
+    return Typed(
+        f"CASE WHEN {tests} THEN list_transform(range(1, {size} + 1), lambda {i}: {{{parts}}}) END",
+        kind,
+    )
 
 
 @function("flatten")
@@ -321,7 +363,10 @@ def ngrams(b: Any, node: Any, args: list[Typed]) -> Typed:
     problem = b.fail("'INVALID_FUNCTION_ARGUMENT: N must be positive'")
     i = b.fresh("_i")
     many = f"list_transform(range(1, len({x.sql}) - {n} + 2), lambda {i}: ({x.sql})[{i}:{i} + {n} - 1])"
-    return Typed(f"CASE WHEN {n} <= 0 THEN {problem} WHEN {x.sql} IS NULL THEN NULL WHEN len({x.sql}) <= {n} THEN [{x.sql}] ELSE {many} END", t.array(x.type))
+    return Typed(
+        f"CASE WHEN {n} <= 0 THEN {problem} WHEN {x.sql} IS NULL THEN NULL WHEN len({x.sql}) <= {n} THEN [{x.sql}] ELSE {many} END",
+        t.array(x.type),
+    )
 
 
 @function("combinations")
@@ -331,7 +376,10 @@ def combinations(b: Any, node: Any, args: list[Typed]) -> Typed:
     n = b.coerce(args[1], B, node).sql
     c, i = b.fresh("_c"), b.fresh("_i")
     picks = f"athena_combinations(len({x.sql}), {n})"
-    return Typed(f"list_transform({picks}, lambda {c}: list_transform({c}, lambda {i}: ({x.sql})[{i}]))", t.array(x.type))
+    return Typed(
+        f"list_transform({picks}, lambda {c}: list_transform({c}, lambda {i}: ({x.sql})[{i}]))",
+        t.array(x.type),
+    )
 
 
 @function("repeat")
@@ -347,8 +395,14 @@ def sequence(b: Any, node: Any, args: list[Typed]) -> Typed:
     need(b, node, "sequence", args, 2, 3)
     first, last = b.unify(args[:2], node)
     if coercion.is_integer(first.type) or first.type.name == "unknown":
-        step = b.coerce(args[2], B, node).sql if len(args) == 3 else f"CASE WHEN {first.sql} <= {last.sql} THEN 1 ELSE -1 END"
-        problem = b.fail("'INVALID_FUNCTION_ARGUMENT: sequence stop value should be greater than or equal to start value if step is greater than zero otherwise stop should be less than or equal to start'")
+        step = (
+            b.coerce(args[2], B, node).sql
+            if len(args) == 3
+            else f"CASE WHEN {first.sql} <= {last.sql} THEN 1 ELSE -1 END"
+        )
+        problem = b.fail(
+            "'INVALID_FUNCTION_ARGUMENT: sequence stop value should be greater than or equal to start value if step is greater than zero otherwise stop should be less than or equal to start'"
+        )
         wrong = f"({step} > 0 AND {last.sql} < {first.sql}) OR ({step} < 0 AND {last.sql} > {first.sql}) OR {step} = 0"
         series = f"generate_series(CAST({first.sql} AS BIGINT), CAST({last.sql} AS BIGINT), CAST({step} AS BIGINT))"
         return Typed(f"CASE WHEN {wrong} THEN {problem} ELSE {series} END", t.array(B))
@@ -361,7 +415,9 @@ def sequence(b: Any, node: Any, args: list[Typed]) -> Typed:
         step = f"to_microseconds({b.coerce(args[2], t.DAY_TO_SECOND, node).sql} * 1000)"
     else:
         step = f"to_days(CASE WHEN {first.sql} <= {last.sql} THEN 1 ELSE -1 END)"
-    series = f"generate_series(CAST({first.sql} AS TIMESTAMP), CAST({last.sql} AS TIMESTAMP), {step})"
+    series = (
+        f"generate_series(CAST({first.sql} AS TIMESTAMP), CAST({last.sql} AS TIMESTAMP), {step})"
+    )
     return Typed(f"CAST({series} AS {duck_type(kind)}[])", t.array(kind))
 
 
@@ -369,7 +425,10 @@ def sequence(b: Any, node: Any, args: list[Typed]) -> Typed:
 def shuffle(b: Any, node: Any, args: list[Typed]) -> Typed:
     x = array_of(b, node, args[0], "shuffle")
     v = b.fresh("_x")
-    return Typed(f"list_transform(list_sort(list_transform({x.sql}, lambda {v}: {{'r': random(), 'v': {v}}})), lambda {v}: {v}.v)", x.type)
+    return Typed(
+        f"list_transform(list_sort(list_transform({x.sql}, lambda {v}: {{'r': random(), 'v': {v}}})), lambda {v}: {v}.v)",
+        x.type,
+    )
 
 
 @function("slice")
@@ -384,7 +443,9 @@ def slice_(b: Any, node: Any, args: list[Typed]) -> Typed:
         f"CASE WHEN {start} = 0 THEN {zero} WHEN {size} < 0 THEN {negative} WHEN {x.sql} IS NULL OR {start} IS NULL OR {size} IS NULL THEN NULL "
         f"WHEN {size} = 0 OR {start} > len({x.sql}) OR -{start} > len({x.sql}) THEN {empty} "
         f"WHEN {start} > 0 THEN ({x.sql})[{start}:{start} + {size} - 1] "
-        f"ELSE ({x.sql})[len({x.sql}) + {start} + 1:least(len({x.sql}), len({x.sql}) + {start} + {size})] END", x.type)
+        f"ELSE ({x.sql})[len({x.sql}) + {start} + 1:least(len({x.sql}), len({x.sql}) + {start} + {size})] END",
+        x.type,
+    )
 
 
 @function("trim_array")
@@ -393,8 +454,13 @@ def trim_array(b: Any, node: Any, args: list[Typed]) -> Typed:
     x = array_of(b, node, args[0], "trim_array")
     n = b.coerce(args[1], B, node).sql
     negative = b.fail("'INVALID_FUNCTION_ARGUMENT: size must not be negative: ' || " + n)
-    large = b.fail(f"'INVALID_FUNCTION_ARGUMENT: size must not exceed array cardinality ' || len({x.sql}) || ': ' || {n}")
-    return Typed(f"CASE WHEN {n} < 0 THEN {negative} WHEN {n} > len({x.sql}) THEN {large} WHEN {n} = len({x.sql}) THEN CAST([] AS {duck_type(x.type)}) ELSE ({x.sql})[1:len({x.sql}) - {n}] END", x.type)
+    large = b.fail(
+        f"'INVALID_FUNCTION_ARGUMENT: size must not exceed array cardinality ' || len({x.sql}) || ': ' || {n}"
+    )
+    return Typed(
+        f"CASE WHEN {n} < 0 THEN {negative} WHEN {n} > len({x.sql}) THEN {large} WHEN {n} = len({x.sql}) THEN CAST([] AS {duck_type(x.type)}) ELSE ({x.sql})[1:len({x.sql}) - {n}] END",
+        x.type,
+    )
 
 
 @function("array_histogram", "array_frequency")
@@ -414,7 +480,10 @@ def contains_sequence(b: Any, node: Any, args: list[Typed]) -> Typed:
     x, y, _ = _pair(b, node, "contains_sequence", args)
     i = b.fresh("_i")
     here = f"({x})[{i}:{i} + len({y}) - 1] = {y}"
-    return Typed(f"CASE WHEN {x} IS NULL OR {y} IS NULL THEN NULL WHEN len({y}) = 0 THEN true ELSE list_contains(list_transform(range(1, len({x}) - len({y}) + 2), lambda {i}: {here}), true) END", BOOL)
+    return Typed(
+        f"CASE WHEN {x} IS NULL OR {y} IS NULL THEN NULL WHEN len({y}) = 0 THEN true ELSE list_contains(list_transform(range(1, len({x}) - len({y}) + 2), lambda {i}: {here}), true) END",
+        BOOL,
+    )
 
 
 @function("array_first")
@@ -429,6 +498,10 @@ def array_last(b: Any, node: Any, args: list[Typed]) -> Typed:
     return Typed(f"({x.sql})[-1]", x.type.args[0])
 
 
-overloads("array_sum", ([t.array(t.BIGINT)], B, "CAST(coalesce(list_sum({0}), 0) AS BIGINT)"), ([t.array(t.DOUBLE)], t.DOUBLE, "coalesce(list_sum({0}), CAST(0 AS DOUBLE))"))
+overloads(
+    "array_sum",
+    ([t.array(t.BIGINT)], B, "CAST(coalesce(list_sum({0}), 0) AS BIGINT)"),
+    ([t.array(t.DOUBLE)], t.DOUBLE, "coalesce(list_sum({0}), CAST(0 AS DOUBLE))"),
+)
 overloads("array_average", ([t.array(t.DOUBLE)], t.DOUBLE, "list_avg({0})"))
 __all__ = ["subscript"]

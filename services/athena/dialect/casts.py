@@ -60,7 +60,10 @@ def _nested(sql: str, given: Type, wanted: Type, lenient: bool, depth: int) -> s
         body = inner(v, given.args[0], wanted.args[0])
         return sql if body == v else f"list_transform({sql}, lambda {v}: {body})"
     if given.name == "map":
-        if "unknown" in (given.args[0].name, given.args[1].name) and given.args[0].name == "unknown":
+        if (
+            "unknown" in (given.args[0].name, given.args[1].name)
+            and given.args[0].name == "unknown"
+        ):
             return f"CAST({sql} AS {duck_type(wanted)})"
         key = inner(f"{v}.key", given.args[0], wanted.args[0])
         item = inner(f"{v}.value", given.args[1], wanted.args[1])
@@ -79,7 +82,9 @@ def _nested(sql: str, given: Type, wanted: Type, lenient: bool, depth: int) -> s
 def _to_text(sql: str, given: Type, wanted: Type, lenient: bool) -> str:
     if given.name in ("varchar", "char"):
         shown = coercion.convert(sql, given, t.VARCHAR) if wanted.name == "varchar" else sql
-        if wanted.params and not (given.name == wanted.name and given.params and given.params[0] <= wanted.params[0]):
+        if wanted.params and not (
+            given.name == wanted.name and given.params and given.params[0] <= wanted.params[0]
+        ):
             shown = f"substr({shown}, 1, {wanted.params[0]})"
         return f"rtrim({shown}, ' ')" if wanted.name == "char" else shown
     if given.name == "varbinary" or given.args:
@@ -95,7 +100,10 @@ def _to_text(sql: str, given: Type, wanted: Type, lenient: bool) -> str:
 
 
 def _bad_text(sql: str, wanted: Type, lenient: bool) -> str:
-    return fail(f"'INVALID_CAST_ARGUMENT: Cannot cast ''' || {sql} || ''' to {str(wanted).upper()}'", lenient)
+    return fail(
+        f"'INVALID_CAST_ARGUMENT: Cannot cast ''' || {sql} || ''' to {str(wanted).upper()}'",
+        lenient,
+    )
 
 
 def _out_of_range(sql: str, wanted: Type, lenient: bool) -> str:
@@ -122,21 +130,23 @@ def _integer(sql: str, given: Type, wanted: Type, lenient: bool) -> str:
     if given.name in ("varchar", "char"):
         trimmed = f"trim({sql})"
         parsed = f"CASE WHEN regexp_full_match({trimmed}, '[+-]?[0-9]+') THEN TRY_CAST({trimmed} AS {kind}) END"
-        return (
-            f"CASE WHEN {sql} IS NOT NULL THEN coalesce({parsed}, CAST({_bad_text(sql, wanted, lenient)} AS {kind})) END"
-        )
+        return f"CASE WHEN {sql} IS NOT NULL THEN coalesce({parsed}, CAST({_bad_text(sql, wanted, lenient)} AS {kind})) END"
     if given.name == "boolean":
         return f"CAST({sql} AS {kind})"
     if coercion.is_integer(given):
         if _RANGE[given.name] <= _RANGE[wanted.name]:
             return f"CAST({sql} AS {kind})"
-        return _ranged(sql, f"TRY_CAST({sql} AS {kind})", wanted, lenient, f"CAST({sql} AS VARCHAR)")
+        return _ranged(
+            sql, f"TRY_CAST({sql} AS {kind})", wanted, lenient, f"CAST({sql} AS VARCHAR)"
+        )
     if given.name == "decimal":
         rounded = f"TRY_CAST(athena_round_decimal({sql}) AS {kind})"
         return _ranged(sql, rounded, wanted, lenient, f"CAST({sql} AS VARCHAR)")
     if given.name in ("real", "double"):
         away = f"athena_round_half_up({sql})"
-        return _ranged(sql, f"TRY_CAST({away} AS {kind})", wanted, lenient, f"CAST({sql} AS VARCHAR)")
+        return _ranged(
+            sql, f"TRY_CAST({away} AS {kind})", wanted, lenient, f"CAST({sql} AS VARCHAR)"
+        )
     raise CastRefused(f"Cannot cast {given} to {wanted}")
 
 
@@ -170,12 +180,17 @@ def _decimal(sql: str, given: Type, wanted: Type, lenient: bool) -> str:
     if given.name in ("real", "double"):
         exact = f"athena_double_decimal({sql}, {wanted.precision}, {wanted.scale})"
         if given.name == "real":
-            exact = f"athena_text_decimal(CAST({sql} AS VARCHAR), {wanted.precision}, {wanted.scale})"
+            exact = (
+                f"athena_text_decimal(CAST({sql} AS VARCHAR), {wanted.precision}, {wanted.scale})"
+            )
         return f"CASE WHEN {sql} IS NOT NULL THEN coalesce(TRY_CAST({exact} AS {kind}), CAST({failed} AS {kind})) END"
     if coercion.is_integer(given):
         return f"CASE WHEN {sql} IS NOT NULL THEN coalesce(TRY_CAST({sql} AS {kind}), CAST({failed} AS {kind})) END"
     if given.name == "decimal":
-        if wanted.scale >= given.scale and wanted.precision - wanted.scale >= given.precision - given.scale:
+        if (
+            wanted.scale >= given.scale
+            and wanted.precision - wanted.scale >= given.precision - given.scale
+        ):
             return f"CAST({sql} AS {kind})"
         return f"CASE WHEN {sql} IS NOT NULL THEN coalesce(TRY_CAST({sql} AS {kind}), CAST({failed} AS {kind})) END"
     raise CastRefused(f"Cannot cast {given} to {wanted}")
@@ -192,9 +207,13 @@ def _varbinary(sql: str, given: Type, wanted: Type, lenient: bool) -> str:
 def _date(sql: str, given: Type, wanted: Type, lenient: bool) -> str:
     match given.name:
         case "varchar" | "char":
-            parsed = f"TRY_CAST(athena_date_text({sql}) AS DATE)"
-            problem = fail(f"'INVALID_CAST_ARGUMENT: Value cannot be cast to date: ' || {sql}", lenient)
-            return f"CASE WHEN {sql} IS NOT NULL THEN coalesce({parsed}, CAST({problem} AS DATE)) END"
+            parsed = f"TRY_CAST(ltrim(athena_date_text({sql}), '+') AS DATE)"
+            problem = fail(
+                f"'INVALID_CAST_ARGUMENT: Value cannot be cast to date: ' || {sql}", lenient
+            )
+            return (
+                f"CASE WHEN {sql} IS NOT NULL THEN coalesce({parsed}, CAST({problem} AS DATE)) END"
+            )
         case "timestamp":
             return f"CAST({sql} AS DATE)"
         case "timestamp with time zone":
@@ -217,11 +236,17 @@ def rounded(sql: str, given: int, wanted: int, kind: str = "TIMESTAMP") -> str:
 def _timestamp(sql: str, given: Type, wanted: Type, lenient: bool) -> str:
     digits = wanted.precision
     if digits > 6:
-        return f"CAST({_timestamp(sql, given, t.timestamp(6), lenient)} AS TIMESTAMP_NS)" if given.precision <= 6 else sql
+        return (
+            f"CAST({_timestamp(sql, given, t.timestamp(6), lenient)} AS TIMESTAMP_NS)"
+            if given.precision <= 6
+            else sql
+        )
     match given.name:
         case "varchar" | "char":
             parsed = f"athena_parse_timestamp({sql})"
-            problem = fail(f"'INVALID_CAST_ARGUMENT: Value cannot be cast to timestamp: ' || {sql}", lenient)
+            problem = fail(
+                f"'INVALID_CAST_ARGUMENT: Value cannot be cast to timestamp: ' || {sql}", lenient
+            )
             moment = f"CASE WHEN {sql} IS NOT NULL THEN coalesce({parsed}, CAST({problem} AS TIMESTAMP)) END"
             return rounded(moment, 6, digits)
         case "date":
@@ -240,7 +265,10 @@ def _timestamp_tz(sql: str, given: Type, wanted: Type, lenient: bool) -> str:
     digits = wanted.precision
     match given.name:
         case "varchar" | "char":
-            problem = fail(f"'INVALID_CAST_ARGUMENT: Value cannot be cast to timestamp with time zone: ' || {sql}", lenient)
+            problem = fail(
+                f"'INVALID_CAST_ARGUMENT: Value cannot be cast to timestamp with time zone: ' || {sql}",
+                lenient,
+            )
             parsed = f"athena_parse_zoned({sql})"
             kind = duck_type(wanted)
             value = f"CASE WHEN {sql} IS NOT NULL THEN coalesce({parsed}, CAST({problem} AS {kind})) END"
@@ -264,8 +292,12 @@ def _time(sql: str, given: Type, wanted: Type, lenient: bool) -> str:
         case "varchar" | "char":
             shape = r"^\\d{1,2}:\\d{1,2}(:\\d{1,2}(\\.\\d+)?)?$".replace("\\\\", "\\")
             parsed = f"CASE WHEN regexp_matches({sql}, {text(shape)}) THEN TRY_CAST({sql} || CASE WHEN regexp_matches({sql}, '^[0-9]+:[0-9]+$') THEN ':00' ELSE '' END AS TIME) END"
-            problem = fail(f"'INVALID_CAST_ARGUMENT: Value cannot be cast to time: ' || {sql}", lenient)
-            moment = f"CASE WHEN {sql} IS NOT NULL THEN coalesce({parsed}, CAST({problem} AS TIME)) END"
+            problem = fail(
+                f"'INVALID_CAST_ARGUMENT: Value cannot be cast to time: ' || {sql}", lenient
+            )
+            moment = (
+                f"CASE WHEN {sql} IS NOT NULL THEN coalesce({parsed}, CAST({problem} AS TIME)) END"
+            )
             return rounded(moment, 6, digits, "TIME")
         case "time":
             return rounded(sql, given.precision, digits, "TIME")

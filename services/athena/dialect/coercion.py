@@ -75,7 +75,11 @@ def _texts(a: Type, b: Type) -> Type:
         return t.varchar(max(a.params[0], b.params[0])) if a.params and b.params else t.VARCHAR
     lengths = [x.params[0] for x in (a, b) if x.params]
     if len(lengths) < 2:
-        return t.VARCHAR if not all(x.name == "char" for x in (a, b)) else Type("char", (max(lengths or [1]),))
+        return (
+            t.VARCHAR
+            if not all(x.name == "char" for x in (a, b))
+            else Type("char", (max(lengths or [1]),))
+        )
     return Type("char", (max(lengths),))
 
 
@@ -94,13 +98,21 @@ def coerced(value: Typed, wanted: Type) -> Typed:
 
 def convert(sql: str, given: Type, wanted: Type, depth: int = 0) -> str:
     """SQL of an implicit conversion."""
-    if given == wanted or (given.name == wanted.name and not given.args and given.name in ("varchar", "time", "timestamp with time zone")):
+    if given == wanted or (
+        given.name == wanted.name
+        and not given.args
+        and given.name in ("varchar", "time", "timestamp with time zone")
+    ):
         return sql
     v = f"_k{depth}"
     match wanted.name:
         case "timestamp with time zone":
             moment = sql if given.name == "timestamp" else f"CAST({sql} AS TIMESTAMP)"
-            return f"athena_zoned({moment}, 'UTC')" if given.name != "unknown" else f"CAST(NULL AS {duck_type(wanted)})"
+            return (
+                f"athena_zoned({moment}, 'UTC')"
+                if given.name != "unknown"
+                else f"CAST(NULL AS {duck_type(wanted)})"
+            )
         case "array" if given.name == "array":
             inner = convert(v, given.args[0], wanted.args[0], depth + 1)
             if inner == v:

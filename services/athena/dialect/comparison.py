@@ -39,7 +39,10 @@ def equal(a: str, b: str, kind: Type, depth: int = 0) -> str:
             pairs = f"list_transform(map_keys({a}), lambda {i}: {inner})"
             return f"CASE WHEN {a} IS NULL OR {b} IS NULL THEN NULL WHEN cardinality({a}) <> cardinality({b}) THEN false ELSE athena_all({pairs}) END"
         case "row":
-            parts = [equal(f"({a}).{n}", f"({b}).{n}", x, depth + 1) for n, x in zip(t.struct_names(kind), kind.args, strict=True)]
+            parts = [
+                equal(f"({a}).{n}", f"({b}).{n}", x, depth + 1)
+                for n, x in zip(t.struct_names(kind), kind.args, strict=True)
+            ]
             return f"CASE WHEN {a} IS NOT NULL AND {b} IS NOT NULL THEN ({' AND '.join(parts)}) END"
     return f"({key(a, kind)} = {key(b, kind)})"
 
@@ -51,7 +54,11 @@ def compare(operator: str, a: str, b: str, kind: Type) -> str:
     if operator == "<>":
         if kind.name in ("real", "double"):
             return f"({a} <> {b} OR (isnan({a}) AND {b} IS NOT NULL))"
-        return f"(NOT {equal(a, b, kind)})" if needs_care(kind) else f"({key(a, kind)} <> {key(b, kind)})"
+        return (
+            f"(NOT {equal(a, b, kind)})"
+            if needs_care(kind)
+            else f"({key(a, kind)} <> {key(b, kind)})"
+        )
     if kind.name in ("real", "double"):  # every order with NaN is false, DuckDB puts it last
         return f"({a} {operator} {b} AND NOT isnan({a}) AND NOT isnan({b}))"
     if kind.name == "row":

@@ -11,7 +11,7 @@ from sqlglot import exp
 from services.athena import trino_types as t
 from services.athena.dialect import casts, coercion, comparison, literals, type_names
 from services.athena.dialect.parsing import position
-from services.athena.dialect.typed import Query, Scope, ScopeColumn, Typed, text
+from services.athena.dialect.typed import Query, Scope, Typed, text
 from services.athena.errors import SqlNotSupported, SqlRefused
 from services.athena.trino_types import Type
 
@@ -50,6 +50,12 @@ class ExpressionBinder:
         """SQL that raises an error (its text `NAME: …`), or NULL inside TRY."""
         return casts.fail(message_sql, self.lenient > 0)
 
+    def check_parts(self, node: Any, known: frozenset[str]) -> None:
+        """Refuse clauses nobody reads: a clause passed over would be a silently wrong answer."""
+        for name, value in node.args.items():
+            if value and name not in known:
+                raise self.unsupported(node, name.strip("_").replace("_", " ").upper())
+
     # --- the way in
 
     def bind(self, node: Any, scope: Scope) -> Typed:
@@ -79,7 +85,11 @@ class ExpressionBinder:
         for value in values[1:]:
             found = coercion.common(kind, value.type)
             if found is None:
-                raise self.refused(node, f"{what} must be the same type or coercible to a common type. Cannot find common type between {kind} and {value.type}", _MISMATCH)
+                raise self.refused(
+                    node,
+                    f"{what} must be the same type or coercible to a common type. Cannot find common type between {kind} and {value.type}",
+                    _MISMATCH,
+                )
             kind = found
         return [coercion.coerced(value, kind) for value in values]
 
@@ -90,7 +100,12 @@ class ExpressionBinder:
             raise self.refused(node, "Star is not allowed here")
         parts = [part.name for part in node.parts]
         found = self.resolve([p.lower() for p in parts], scope)
-        if found is None and len(parts) == 1 and not node.this.quoted and parts[0].lower() in _BARE_WORDS:
+        if (
+            found is None
+            and len(parts) == 1
+            and not node.this.quoted
+            and parts[0].lower() in _BARE_WORDS
+        ):
             return _BARE_WORDS[parts[0].lower()](self)
         if found is None:
             shown = parts[-1] if len(parts) == 1 else ".".join(parts)
@@ -113,11 +128,11 @@ class ExpressionBinder:
     def _resolve_here(self, parts: list[str], scope: Scope) -> Typed | None:
         if parts[0] in scope.lambdas:
             return self._fields(scope.lambdas[parts[0]], parts[1:])
+        if len(parts) == 1 and parts[0] in scope.outputs:
+            return scope.outputs[parts[0]]
         if parts[0] in scope.merged:
             column = scope.merged[parts[0]]
             return self._fields(Typed(column.sql, column.type), parts[1:])
-        if len(parts) == 1 and parts[0] in scope.outputs:
-            return scope.outputs[parts[0]]
         matches = [c for r in scope.relations for c in r.columns if c.name.lower() == parts[0]]
         if len(matches) > 1:
             raise SqlRefused(f"Column '{parts[0]}' is ambiguous", name="AMBIGUOUS_NAME")
@@ -131,7 +146,10 @@ class ExpressionBinder:
                 break
             for relation in scope.relations:
                 names = [n for n in (relation.database, relation.alias) if n is not None]
-                if relation.alias is None or [n.lower() for n in names][-min(skip, 2):] != parts[max(0, skip - 2):skip]:
+                if (
+                    relation.alias is None
+                    or [n.lower() for n in names][-min(skip, 2) :] != parts[max(0, skip - 2) : skip]
+                ):
                     continue
                 for column in relation.columns:
                     if column.name.lower() == parts[skip]:
@@ -155,12 +173,18 @@ class ExpressionBinder:
 
     # --- lambdas
 
-    def bind_lambda(self, node: Any, kinds: Sequence[Type], scope: Scope) -> tuple[list[str], Typed]:
+    def bind_lambda(
+        self, node: Any, kinds: Sequence[Type], scope: Scope
+    ) -> tuple[list[str], Typed]:
         """Parameter names for DuckDB, and the body bound with parameters of these types."""
         if not isinstance(node, exp.Lambda):
             raise self.refused(node, "Expected a lambda", "TYPE_MISMATCH")
         if len(node.expressions) != len(kinds):
-            raise self.refused(node, f"Expected a lambda that takes {len(kinds)} argument(s) but got {len(node.expressions)}", "INVALID_PARAMETER_USAGE")
+            raise self.refused(
+                node,
+                f"Expected a lambda that takes {len(kinds)} argument(s) but got {len(node.expressions)}",
+                "INVALID_PARAMETER_USAGE",
+            )
         names = [self.fresh("_x") for _ in kinds]
         given = [parameter.name.lower() for parameter in node.expressions]
         lambdas = {g: Typed(n, k) for g, n, k in zip(given, names, kinds, strict=True)}
@@ -188,7 +212,11 @@ class ExpressionBinder:
     def parameter(self, node: Any) -> Typed:
         """The next `?`: its text is parsed as a SQL expression, a bare word is a string."""
         if self._next_parameter >= len(self._parameters):
-            raise self.refused(node, f"Incorrect number of parameters: expected {self._next_parameter + 1} but found {len(self._parameters)}", "INVALID_PARAMETER_USAGE")
+            raise self.refused(
+                node,
+                f"Incorrect number of parameters: expected {self._next_parameter + 1} but found {len(self._parameters)}",
+                "INVALID_PARAMETER_USAGE",
+            )
         given = self._parameters[self._next_parameter]
         self._next_parameter += 1
         return self.bind(parameter_value(given), Scope())
@@ -213,7 +241,9 @@ def parameter_value(given: str) -> Any:
 
 def field_of(value: Typed, name: str) -> Typed | None:
     """A row's field by name, without case."""
-    for stored, given, kind in zip(t.struct_names(value.type), value.type.fields, value.type.args, strict=True):
+    for stored, given, kind in zip(
+        t.struct_names(value.type), value.type.fields, value.type.args, strict=True
+    ):
         if given is not None and given.lower() == name.lower():
             return Typed(f"({value.sql}).{stored}", kind)
     return None
@@ -233,7 +263,12 @@ def _cast(b: ExpressionBinder, node: exp.Cast, scope: Scope) -> Typed:
     if node._meta and node._meta.get("literal"):
         return _typed_literal(b, node)
     wanted = type_names.from_node(node.to, b, node)
-    if wanted.name == "timestamp" and isinstance(node, exp.Cast) and isinstance(node.this, exp.Cast) and False:
+    if (
+        wanted.name == "timestamp"
+        and isinstance(node, exp.Cast)
+        and isinstance(node.this, exp.Cast)
+        and False
+    ):
         return b.bind(node.this, scope)
     return b.cast(b.bind(node.this, scope), wanted, node)
 
@@ -321,7 +356,9 @@ def _dot(b: ExpressionBinder, node: exp.Dot, scope: Scope) -> Typed:
             return found
     value = b.bind(node.this, scope)
     if value.type.name != "row":
-        raise b.refused(node, f"Expression {node.this.sql('trino')} is not of type ROW", "TYPE_MISMATCH")
+        raise b.refused(
+            node, f"Expression {node.this.sql('trino')} is not of type ROW", "TYPE_MISMATCH"
+        )
     field = field_of(value, node.expression.name)
     if field is None:
         raise b.column_missing(node, node.expression.name)
@@ -353,7 +390,11 @@ def _and_or(word: str) -> Callable[[ExpressionBinder, Any, Scope], Typed]:
 def _condition(b: ExpressionBinder, node: Any, scope: Scope, word: str) -> str:
     value = b.bind(node, scope)
     if value.type.name not in ("boolean", "unknown"):
-        raise b.refused(node, f"Logical expression term must evaluate to a boolean (actual: {value.type})", "TYPE_MISMATCH")
+        raise b.refused(
+            node,
+            f"Logical expression term must evaluate to a boolean (actual: {value.type})",
+            "TYPE_MISMATCH",
+        )
     return coercion.coerced(value, t.BOOLEAN).sql
 
 
@@ -369,9 +410,17 @@ def _comparison(operator: str) -> Callable[[ExpressionBinder, Any, Scope], Typed
         left, right = b.bind(node.this, scope), b.bind(node.expression, scope)
         kind = coercion.common(left.type, right.type)
         if kind is None:
-            raise b.refused(node, f"Cannot apply operator: {left.type} {operator} {right.type}", "TYPE_MISMATCH")
-        if operator not in ("=", "<>") and not comparison.orderable(kind) and kind.name != "unknown":
-            raise b.refused(node, f"Cannot apply operator: {left.type} {operator} {right.type}", "TYPE_MISMATCH")
+            raise b.refused(
+                node, f"Cannot apply operator: {left.type} {operator} {right.type}", "TYPE_MISMATCH"
+            )
+        if (
+            operator not in ("=", "<>")
+            and not comparison.orderable(kind)
+            and kind.name != "unknown"
+        ):
+            raise b.refused(
+                node, f"Cannot apply operator: {left.type} {operator} {right.type}", "TYPE_MISMATCH"
+            )
         left, right = coercion.coerced(left, kind), coercion.coerced(right, kind)
         return Typed(comparison.compare(operator, left.sql, right.sql, kind), t.BOOLEAN)
 
@@ -385,17 +434,29 @@ def _quantified(b: ExpressionBinder, operator: str, node: Any, scope: Scope) -> 
         word, query = "ANY", right.this
     elif isinstance(right, exp.All):
         word, query = "ALL", right.this
-    elif isinstance(right, exp.Anonymous) and str(right.this).upper() in ("ALL", "ANY", "SOME") and len(right.expressions) == 1:
+    elif (
+        isinstance(right, exp.Anonymous)
+        and str(right.this).upper() in ("ALL", "ANY", "SOME")
+        and len(right.expressions) == 1
+    ):
         word, query = ("ALL" if str(right.this).upper() == "ALL" else "ANY"), right.expressions[0]
     else:
         return None
     value = b.bind(node.this, scope)
     inner = b.subquery(query, scope)
     if len(inner.columns) != 1:
-        raise b.refused(node, f"Multiple columns returned by subquery are not yet supported. Found {len(inner.columns)}", "NOT_SUPPORTED")
+        raise b.refused(
+            node,
+            f"Multiple columns returned by subquery are not yet supported. Found {len(inner.columns)}",
+            "NOT_SUPPORTED",
+        )
     kind = coercion.common(value.type, inner.columns[0].type)
     if kind is None:
-        raise b.refused(node, f"Value expression and result of subquery must be of the same type: {value.type} vs {inner.columns[0].type}", "TYPE_MISMATCH")
+        raise b.refused(
+            node,
+            f"Value expression and result of subquery must be of the same type: {value.type} vs {inner.columns[0].type}",
+            "TYPE_MISMATCH",
+        )
     column = b.fresh("c")
     converted = comparison.key(coercion.convert(column, inner.columns[0].type, kind), kind)
     left = comparison.key(coercion.coerced(value, kind).sql, kind)
@@ -433,7 +494,11 @@ def _between(b: ExpressionBinder, node: exp.Between, scope: Scope) -> Typed:
 def _in(b: ExpressionBinder, node: exp.In, scope: Scope) -> Typed:
     value = b.bind(node.this, scope)
     query = node.args.get("query")
-    if query is None and len(node.expressions) == 1 and isinstance(node.expressions[0], (exp.Select, exp.Values)):
+    if (
+        query is None
+        and len(node.expressions) == 1
+        and isinstance(node.expressions[0], (exp.Select, exp.Values))
+    ):
         query = node.expressions[0]
     if query is not None:
         return _in_query(b, node, value, b.subquery(query, scope))
@@ -456,10 +521,17 @@ def _in_query(b: ExpressionBinder, node: Any, value: Typed, query: Query) -> Typ
         item, kind = names[0], query.columns[0].type
     wanted = coercion.common(value.type, kind)
     if wanted is None:
-        raise b.refused(node, f"Value expression and result of subquery must be of the same type: {value.type} vs {kind}", "TYPE_MISMATCH")
+        raise b.refused(
+            node,
+            f"Value expression and result of subquery must be of the same type: {value.type} vs {kind}",
+            "TYPE_MISMATCH",
+        )
     left = comparison.key(coercion.coerced(value, wanted).sql, wanted)
     right = comparison.key(coercion.convert(item, kind, wanted), wanted)
-    return Typed(f"({left} IN (SELECT {right} FROM ({query.sql}) AS {b.fresh('q')}({', '.join(names)})))", t.BOOLEAN)
+    return Typed(
+        f"({left} IN (SELECT {right} FROM ({query.sql}) AS {b.fresh('q')}({', '.join(names)})))",
+        t.BOOLEAN,
+    )
 
 
 def _exists(b: ExpressionBinder, node: exp.Exists, scope: Scope) -> Typed:
@@ -473,8 +545,13 @@ def _scalar_subquery(b: ExpressionBinder, node: Any, scope: Scope) -> Typed:
         return Typed(f"({query.sql})", query.columns[0].type)
     names = [b.fresh("c") for _ in query.columns]
     parts = ", ".join(f"'f{i}': {n}" for i, n in enumerate(names, 1))
-    kind = t.row(tuple(c.type for c in query.columns), tuple(c.name if not c.name.startswith("_col") else None for c in query.columns))
-    return Typed(f"(SELECT {{{parts}}} FROM ({query.sql}) AS {b.fresh('q')}({', '.join(names)}))", kind)
+    kind = t.row(
+        tuple(c.type for c in query.columns),
+        tuple(c.name if not c.name.startswith("_col") else None for c in query.columns),
+    )
+    return Typed(
+        f"(SELECT {{{parts}}} FROM ({query.sql}) AS {b.fresh('q')}({', '.join(names)}))", kind
+    )
 
 
 def _like(b: ExpressionBinder, node: Any, scope: Scope) -> Typed:
@@ -485,16 +562,33 @@ def _like(b: ExpressionBinder, node: Any, scope: Scope) -> Typed:
     value, pattern = b.bind(node.this, scope), b.bind(node.expression, scope)
     for item in (value, pattern):
         if item.type.name not in ("varchar", "char", "unknown"):
-            raise b.refused(node, f"Left side of LIKE expression must evaluate to a varchar (actual: {item.type})", "TYPE_MISMATCH")
+            raise b.refused(
+                node,
+                f"Left side of LIKE expression must evaluate to a varchar (actual: {item.type})",
+                "TYPE_MISMATCH",
+            )
     left = coercion.coerced(value, t.VARCHAR).sql
     right = coercion.coerced(pattern, t.VARCHAR).sql
     if escape is None:
-        sql = f"({left} LIKE {right} ESCAPE '')" if not pattern.is_constant or "\\" in str(pattern.constant) else f"({left} LIKE {right})"
+        sql = (
+            f"({left} LIKE {right} ESCAPE '')"
+            if not pattern.is_constant or "\\" in str(pattern.constant)
+            else f"({left} LIKE {right})"
+        )
     else:
         sql = f"athena_like({left}, {right}, {escape.sql})"
-        if escape.is_constant and escape.constant and pattern.is_constant and pattern.constant is not None:
+        if (
+            escape.is_constant
+            and escape.constant
+            and pattern.is_constant
+            and pattern.constant is not None
+        ):
             if _bad_escape(pattern.constant, escape.constant):
-                raise b.refused(node, "Escape character must be followed by '%', '_' or the escape character itself", "INVALID_FUNCTION_ARGUMENT")
+                raise b.refused(
+                    node,
+                    "Escape character must be followed by '%', '_' or the escape character itself",
+                    "INVALID_FUNCTION_ARGUMENT",
+                )
             sql = f"({left} LIKE {right} ESCAPE {escape.sql})"
     return Typed(f"(NOT {sql})" if negated else sql, t.BOOLEAN)
 
@@ -530,7 +624,10 @@ def _case(b: ExpressionBinder, node: exp.Case, scope: Scope) -> Typed:
 def _if(b: ExpressionBinder, node: exp.If, scope: Scope) -> Typed:
     condition = _condition(b, node.this, scope, "IF")
     false = node.args.get("false")
-    results = [b.bind(node.args["true"], scope), b.bind(false, scope) if false is not None else Typed("NULL", t.UNKNOWN)]
+    results = [
+        b.bind(node.args["true"], scope),
+        b.bind(false, scope) if false is not None else Typed("NULL", t.UNKNOWN),
+    ]
     yes, no = b.unify(results, node, "Result types for IF")
     return Typed(f"(CASE WHEN {condition} THEN {yes.sql} ELSE {no.sql} END)", yes.type)
 
@@ -562,18 +659,7 @@ def _bracket(b: ExpressionBinder, node: exp.Bracket, scope: Scope) -> Typed:
 
     value = b.bind(node.this, scope)
     index_node = node.expressions[0]
-    return subscript(b, node, value, _index(b, index_node, scope, value))
-
-
-def _index(b: ExpressionBinder, node: Any, scope: Scope, value: Typed) -> Typed:
-    """sqlglot counts literal indexes from 0: give the user's own number back."""
-    if isinstance(node, exp.Literal) and not node.is_string:
-        return literals.number(str(int(node.this) + 1)) if "." not in node.this else b.bind(node, scope)
-    if isinstance(node, exp.Neg) and isinstance(node.this, exp.Literal):
-        number = -int(node.this.this) + 1
-        shown = literals.number(str(abs(number)))
-        return Typed(f"(-{shown.sql})", shown.type, number) if number < 0 else shown
-    return b.bind(node, scope)
+    return subscript(b, node, value, b.bind(index_node, scope))
 
 
 def _at_time_zone(b: ExpressionBinder, node: exp.AtTimeZone, scope: Scope) -> Typed:
@@ -589,7 +675,7 @@ def _hex(b: ExpressionBinder, node: Any, scope: Scope) -> Typed:
 
 def _unicode(b: ExpressionBinder, node: Any, scope: Scope) -> Typed:
     escape = node.args.get("escape")
-    return literals.unicode_string(node.name, escape.name if escape is not None else "\\")
+    return literals.unicode_string(node.name, escape.name if isinstance(escape, exp.Expr) else "\\")
 
 
 def _placeholder(b: ExpressionBinder, node: Any, scope: Scope) -> Typed:
@@ -611,7 +697,9 @@ def _call(name: str, *members: str) -> Callable[[ExpressionBinder, Any, Scope], 
 
 
 def _trim(b: ExpressionBinder, node: exp.Trim, scope: Scope) -> Typed:
-    name = {"LEADING": "ltrim", "TRAILING": "rtrim"}.get(str(node.args.get("position") or "").upper(), "trim")
+    name = {"LEADING": "ltrim", "TRAILING": "rtrim"}.get(
+        str(node.args.get("position") or "").upper(), "trim"
+    )
     arguments = [node.this] + ([node.expression] if node.args.get("expression") is not None else [])
     return b.call(name, arguments, node, scope)  # type: ignore[attr-defined, no-any-return]
 
@@ -653,4 +741,6 @@ _HANDLERS: dict[type, Callable[[Any, Any, Scope], Typed]] = {
 }  # fmt: skip
 for _name in ("CurrentCatalog", "CurrentSchema"):
     if hasattr(exp, _name):
-        _HANDLERS[getattr(exp, _name)] = _call({"CurrentCatalog": "current_catalog", "CurrentSchema": "current_schema"}[_name])
+        _HANDLERS[getattr(exp, _name)] = _call(
+            {"CurrentCatalog": "current_catalog", "CurrentSchema": "current_schema"}[_name]
+        )

@@ -57,7 +57,9 @@ class CallBinder(expressions.ExpressionBinder):
         if name in AGGREGATES:
             return self._aggregate(name, arguments, node, scope, "")
         if name in windows.RANKING or name in windows.VALUES:
-            raise self.refused(node, f"Window function {name} requires an OVER clause", "MISSING_OVER")
+            raise self.refused(
+                node, f"Window function {name} requires an OVER clause", "MISSING_OVER"
+            )
         if name not in FUNCTIONS:
             if name in KNOWN_ONLY:
                 raise self.unsupported(node, f"function {name} is not supported by this engine")
@@ -78,19 +80,20 @@ class CallBinder(expressions.ExpressionBinder):
 
     # --- aggregates
 
-    def _aggregate(self, name: str, arguments: Sequence[Any], node: Any, scope: Scope, ending: str) -> Typed:
+    def _aggregate(
+        self, name: str, arguments: Sequence[Any], node: Any, scope: Scope, ending: str
+    ) -> Typed:
         if self.in_aggregate:
-            raise self.refused(node, f"Cannot nest aggregations inside aggregation '{name}'", "NESTED_AGGREGATION")
-        self.in_aggregate = bool(self.grouped is not None and not ending.startswith(" OVER"))
-        before, self.in_aggregate = self.in_aggregate, self.grouped is not None and " OVER" not in ending
+            raise self.refused(
+                node, f"Cannot nest aggregations inside aggregation '{name}'", "NESTED_AGGREGATION"
+            )
+        self.in_aggregate = self.grouped is not None and " OVER" not in ending
         try:
             distinct, order, plain = self._modifiers(arguments, scope)
             values = [self.bind(a, scope) for a in plain]
             made = AGGREGATES[name](self, node, values)
         finally:
             self.in_aggregate = False
-        if distinct and order:
-            order = ""
         sql = made.sql.replace(DISTINCT_MARK, "DISTINCT " if distinct else "")
         sql = sql.replace(ORDER_MARK, order).replace(END_MARK, ending)
         return Typed(sql, made.type)
@@ -102,6 +105,8 @@ class CallBinder(expressions.ExpressionBinder):
             if isinstance(argument, exp.Order):
                 order = self._inner_order(argument, scope)
                 argument = argument.this
+            if isinstance(argument, exp.Star):
+                continue  # count(*)
             if isinstance(argument, exp.Distinct):
                 distinct = True
                 plain += argument.expressions
@@ -120,7 +125,10 @@ class CallBinder(expressions.ExpressionBinder):
 
     def filtered(self, node: exp.Filter, scope: Scope, ending: str = "") -> Typed:
         """aggregate(…) FILTER (WHERE …)"""
-        before, self.in_aggregate = self.in_aggregate, self.grouped is not None and " OVER" not in ending
+        before, self.in_aggregate = (
+            self.in_aggregate,
+            self.grouped is not None and " OVER" not in ending,
+        )
         try:
             condition = self.bind_as(node.expression.this, scope, t.BOOLEAN)
         finally:
@@ -135,12 +143,17 @@ class CallBinder(expressions.ExpressionBinder):
         name = str(call.this).lower() if isinstance(call, exp.Anonymous) else ""
         if name in AGGREGATES:
             return self._aggregate(name, call.expressions, call, scope, ending)
-        raise self.refused(call, f"Function '{name}' not registered as an aggregation", "FUNCTION_NOT_FOUND")
+        raise self.refused(
+            call, f"Function '{name}' not registered as an aggregation", "FUNCTION_NOT_FOUND"
+        )
 
     def list_aggregation(self, node: exp.GroupConcat, scope: Scope, ending: str = "") -> Typed:
         """LISTAGG(x, sep) WITHIN GROUP (ORDER BY y)"""
         this, order, distinct = node.this, "", False
-        before, self.in_aggregate = self.in_aggregate, self.grouped is not None and " OVER" not in ending
+        before, self.in_aggregate = (
+            self.in_aggregate,
+            self.grouped is not None and " OVER" not in ending,
+        )
         try:
             if isinstance(this, exp.Order):
                 order, this = self._inner_order(this, scope), this.this
@@ -176,7 +189,9 @@ class CallBinder(expressions.ExpressionBinder):
     def _window_value(self, name: str, node: Any, nulls: str, ending: str, scope: Scope) -> Typed:
         values = [self.bind(a, scope) for a in node.expressions]
         if not values:
-            raise self.refused(node, f"Unexpected parameters () for function {name}", "FUNCTION_NOT_FOUND")
+            raise self.refused(
+                node, f"Unexpected parameters () for function {name}", "FUNCTION_NOT_FOUND"
+            )
         first = values[0]
         arguments = [first.sql]
         if name in ("lag", "lead") and len(values) > 1:

@@ -83,12 +83,16 @@ def _fits(given: Type, wanted: Type) -> bool:
     return coercion.accepts(given, wanted)
 
 
-def mismatch(b: Any, node: Any, name: str, args: Sequence[Typed], expected: Sequence[Sequence[Type]] = ()) -> Exception:
+def mismatch(
+    b: Any, node: Any, name: str, args: Sequence[Typed], expected: Sequence[Sequence[Type]] = ()
+) -> Exception:
     """`Unexpected parameters (varchar(1)) for function abs. Expected: abs(bigint), …`"""
     given = ", ".join(str(a.type) for a in args)
     wanted = ", ".join(f"{name}({', '.join(map(str, kinds))})" for kinds in expected)
     message = f"Unexpected parameters ({given}) for function {name}."
-    error: Exception = b.refused(node, message + (f" Expected: {wanted}" if wanted else ""), "FUNCTION_NOT_FOUND")
+    error: Exception = b.refused(
+        node, message + (f" Expected: {wanted}" if wanted else ""), "FUNCTION_NOT_FOUND"
+    )
     return error
 
 
@@ -96,7 +100,9 @@ def need(b: Any, node: Any, name: str, args: Sequence[Any], *counts: int) -> Non
     """Refuse a call with another number of arguments."""
     if len(args) not in counts:
         given = ", ".join(str(a.type) if isinstance(a, Typed) else "?" for a in args)
-        raise b.refused(node, f"Unexpected parameters ({given}) for function {name}", "FUNCTION_NOT_FOUND")
+        raise b.refused(
+            node, f"Unexpected parameters ({given}) for function {name}", "FUNCTION_NOT_FOUND"
+        )
 
 
 def text_of(b: Any, node: Any, value: Typed) -> str:
@@ -110,7 +116,9 @@ def subscript(b: Any, node: Any, value: Typed, index: Typed) -> Typed:
     kind = value.type
     if kind.name == "row":
         if not isinstance(index.constant, int) or not 1 <= index.constant <= len(kind.args):
-            raise b.refused(node, f"Invalid subscript {index.constant} for {kind}", "INVALID_FUNCTION_ARGUMENT")
+            raise b.refused(
+                node, f"Invalid subscript {index.constant} for {kind}", "INVALID_FUNCTION_ARGUMENT"
+            )
         return Typed(f"({value.sql}).f{index.constant}", kind.args[index.constant - 1])
     if kind.name == "array":
         return _array_subscript(b, node, value, index)
@@ -127,7 +135,9 @@ def _array_subscript(b: Any, node: Any, value: Typed, index: Typed) -> Typed:
     i = b.coerce(index, t.BIGINT, node).sql
     zero = b.fail("'INVALID_FUNCTION_ARGUMENT: SQL array indices start at 1'")
     negative = b.fail(f"'INVALID_FUNCTION_ARGUMENT: Array subscript is negative: ' || {i}")
-    beyond = b.fail(f"'INVALID_FUNCTION_ARGUMENT: Array subscript must be less than or equal to array length: ' || {i} || ' > ' || len({value.sql})")
+    beyond = b.fail(
+        f"'INVALID_FUNCTION_ARGUMENT: Array subscript must be less than or equal to array length: ' || {i} || ' > ' || len({value.sql})"
+    )
     sql = f"CASE WHEN {i} = 0 THEN {zero} WHEN {i} < 0 THEN {negative} WHEN {i} > len({value.sql}) THEN {beyond} ELSE ({value.sql})[{i}] END"
     return Typed(f"({sql})", value.type.args[0])
 

@@ -21,9 +21,9 @@ def to_json(sql: str, given: Type, depth: int = 0) -> str:
     v = f"_j{depth}"
     match given.name:
         case "boolean" | "tinyint" | "smallint" | "integer" | "bigint" | "decimal":
-            return f"CAST({sql} AS VARCHAR)"
+            return rendering.rendered(sql, given)
         case "real" | "double":
-            name = "athena_real_text" if given.name == "real" else "athena_double_text"
+            name = "athena_json_real" if given.name == "real" else "athena_json_double"
             return f"CASE WHEN isfinite({sql}) THEN {name}({sql}) WHEN {sql} IS NOT NULL THEN '\"' || {name}({sql}) || '\"' END"
         case "varchar" | "char":
             return f"athena_json_quote({sql})"
@@ -31,7 +31,9 @@ def to_json(sql: str, given: Type, depth: int = 0) -> str:
             return f"('\"' || {rendering.rendered(sql, given)} || '\"')"
         case "array":
             inner = f"coalesce({to_json(v, given.args[0], depth + 1)}, 'null')"
-            return f"('[' || array_to_string(list_transform({sql}, lambda {v}: {inner}), ',') || ']')"
+            return (
+                f"('[' || array_to_string(list_transform({sql}, lambda {v}: {inner}), ',') || ']')"
+            )
         case "map":
             key = _map_key(f"{v}.key", given.args[0])
             value = f"coalesce({to_json(f'{v}.value', given.args[1], depth + 1)}, 'null')"
@@ -40,8 +42,10 @@ def to_json(sql: str, given: Type, depth: int = 0) -> str:
             return f"('{{' || array_to_string({sorted_}, ',') || '}}')"
         case "row":
             return _row(sql, given, depth)
-        case "json" | "unknown":
+        case "json":
             return sql
+        case "unknown":
+            return f"CAST({sql} AS VARCHAR)"
     raise CastRefused(f"Cannot cast {given} to json")
 
 

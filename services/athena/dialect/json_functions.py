@@ -20,9 +20,21 @@ for _name, _kind, _sql in (
     ("json_size", B, "athena_json_size({0}, {1})"),
 ):
     overloads(_name, ([V, V], _kind, _sql), ([J, V], _kind, _sql))
-overloads("json_array_length", ([V], B, "athena_json_array_length({0})"), ([J], B, "athena_json_array_length({0})"))
-overloads("json_array_get", ([V, B], J, "athena_json_array_get({0}, {1})"), ([J, B], J, "athena_json_array_get({0}, {1})"))
-overloads("is_json_scalar", ([V], BOOL, "athena_is_json_scalar({0})"), ([J], BOOL, "athena_is_json_scalar({0})"))
+overloads(
+    "json_array_length",
+    ([V], B, "athena_json_array_length({0})"),
+    ([J], B, "athena_json_array_length({0})"),
+)
+overloads(
+    "json_array_get",
+    ([V, B], J, "athena_json_array_get({0}, {1})"),
+    ([J, B], J, "athena_json_array_get({0}, {1})"),
+)
+overloads(
+    "is_json_scalar",
+    ([V], BOOL, "athena_is_json_scalar({0})"),
+    ([J], BOOL, "athena_is_json_scalar({0})"),
+)
 
 
 @function("json_array_contains")
@@ -33,9 +45,21 @@ def json_array_contains(b: Any, node: Any, args: list[Typed]) -> Typed:
     kind = args[1].type.name
     if kind == "unknown":
         return Typed("CAST(NULL AS BOOLEAN)", BOOL)
-    if kind not in ("boolean", "bigint", "integer", "smallint", "tinyint", "double", "real", "varchar", "decimal"):
+    if kind not in (
+        "boolean",
+        "bigint",
+        "integer",
+        "smallint",
+        "tinyint",
+        "double",
+        "real",
+        "varchar",
+        "decimal",
+    ):
         raise mismatch(b, node, "json_array_contains", args)
-    word = {"boolean": "boolean", "varchar": "varchar"}.get(kind, "double" if kind in ("double", "real", "decimal") else "bigint")
+    word = {"boolean": "boolean", "varchar": "varchar"}.get(
+        kind, "double" if kind in ("double", "real", "decimal") else "bigint"
+    )
     shown = f"CAST({args[1].sql} AS VARCHAR)"
     return Typed(f"athena_json_array_contains({document}, {shown}, '{word}')", BOOL)
 
@@ -68,13 +92,20 @@ def _passed(b: Any, options: dict[str, Any], scope: Scope) -> str:
 def json_exists(b: Any, node: Any, nodes: Any, scope: Scope) -> Typed:
     options = node.meta.get("options", {})
     on_error = options.get("error", "false")
-    return Typed(f"athena_json_exists({_input(b, nodes[0], scope)}, {text(_path(b, nodes[1]))}, {_passed(b, options, scope)}, '{on_error}')", BOOL)
+    return Typed(
+        f"athena_json_exists({_input(b, nodes[0], scope)}, {text(_path(b, nodes[1]))}, {_passed(b, options, scope)}, '{on_error}')",
+        BOOL,
+    )
 
 
 @lambda_function("json_query")
 def json_query(b: Any, node: Any, nodes: Any, scope: Scope) -> Typed:
     options = node.meta.get("options", {})
-    kind = type_names.from_node(options["returning"], b, node) if options.get("returning") is not None else V
+    kind = (
+        type_names.from_node(options["returning"], b, node)
+        if options.get("returning") is not None
+        else V
+    )
     empty, error = options.get("empty", "null"), options.get("error", "null")
     wrapper = options.get("wrapper") or "without"
     quotes = "keep" if options.get("quotes", True) else "omit"
@@ -87,7 +118,11 @@ def json_query(b: Any, node: Any, nodes: Any, scope: Scope) -> Typed:
 @lambda_function("json_value")
 def json_value(b: Any, node: Any, nodes: Any, scope: Scope) -> Typed:
     options = node.meta.get("options", {})
-    kind = type_names.from_node(options["returning"], b, node) if options.get("returning") is not None else V
+    kind = (
+        type_names.from_node(options["returning"], b, node)
+        if options.get("returning") is not None
+        else V
+    )
     on: dict[str, str] = {}
     defaults: dict[str, str] = {}
     for word in ("empty", "error"):
@@ -112,8 +147,12 @@ def json_object(b: Any, node: Any, nodes: Any, scope: Scope) -> Typed:
         bound = b.bind(value, scope)
         shown = _json_item(b, bound, is_json, value)
         pair = f"athena_json_quote({name}) || ':' || coalesce({shown}, 'null')"
-        parts.append(f"CASE WHEN {bound.sql} IS NULL THEN NULL ELSE {pair} END" if options.get("absent") else pair)
-    listed = f"array_to_string([{', '.join(parts)}], ',')" if parts else "''"
+        parts.append(
+            f"CASE WHEN {bound.sql} IS NULL THEN NULL ELSE {pair} END"
+            if options.get("absent")
+            else pair
+        )
+    listed = f"coalesce(array_to_string([{', '.join(parts)}], ','), '')" if parts else "''"
     return _returning(b, node, options, f"('{{' || {listed} || '}}')")
 
 
@@ -125,15 +164,23 @@ def json_array(b: Any, node: Any, nodes: Any, scope: Scope) -> Typed:
     for item, is_json in zip(nodes, options.get("formats", []), strict=True):
         bound = b.bind(item, scope)
         shown = _json_item(b, bound, is_json, item)
-        parts.append(f"coalesce({shown}, 'null')" if keep_nulls else f"CASE WHEN {bound.sql} IS NOT NULL THEN {shown} END")
-    listed = f"array_to_string([{', '.join(parts)}], ',')" if parts else "''"
+        parts.append(
+            f"coalesce({shown}, 'null')"
+            if keep_nulls
+            else f"CASE WHEN {bound.sql} IS NOT NULL THEN {shown} END"
+        )
+    listed = f"coalesce(array_to_string([{', '.join(parts)}], ','), '')" if parts else "''"
     return _returning(b, node, options, f"('[' || {listed} || ']')")
 
 
 def _json_item(b: Any, value: Typed, is_json: bool, node: Any) -> str:
     import sqlglot.expressions as exp
 
-    nested = isinstance(node, exp.Anonymous) and str(node.this).lower() in ("json_object", "json_array", "json_query")
+    nested = isinstance(node, exp.Anonymous) and str(node.this).lower() in (
+        "json_object",
+        "json_array",
+        "json_query",
+    )
     if is_json or nested or value.type.name == "json":
         return f"athena_json_parse({value.sql})" if is_json else value.sql
     if value.type.name == "unknown":

@@ -43,7 +43,9 @@ def decimal(value: str) -> Typed:
     if precision > 38:
         raise LiteralRefused(f"Invalid decimal literal: {value}")
     kind = t.decimal(precision, len(part))
-    return Typed(f"CAST('{found[1]}{whole or '0'}.{part or '0'}' AS {t.duck_type(kind)})", kind, value)
+    return Typed(
+        f"CAST('{found[1]}{whole or '0'}.{part or '0'}' AS {t.duck_type(kind)})", kind, value
+    )
 
 
 _DATE = r"([+-]?\d{1,6})-(\d{1,2})-(\d{1,2})"
@@ -140,7 +142,9 @@ def interval(value: str, first: str, last: str | None, sign: int = 1) -> Typed:
     parts = re.split(r"[ :]+", body)
     if len(parts) > len(units) or not all(re.fullmatch(r"\d+(\.\d+)?", part) for part in parts):
         raise LiteralRefused(f"Invalid INTERVAL DAY TO SECOND value: {value}")
-    millis = sum(round(float(part) * _UNIT_MILLIS[unit]) for part, unit in zip(parts, units, strict=False))
+    millis = sum(
+        round(float(part) * _UNIT_MILLIS[unit]) for part, unit in zip(parts, units, strict=False)
+    )
     return Typed(f"CAST({sign * millis} AS BIGINT)", t.DAY_TO_SECOND, sign * millis)
 
 

@@ -44,7 +44,10 @@ def map_(b: Any, node: Any, args: list[Typed]) -> Typed:
     i = b.fresh("_i")
     entries = f"list_transform(range(1, len({keys.sql}) + 1), lambda {i}: {{'key': ({keys.sql})[{i}], 'value': ({values.sql})[{i}]}})"
     uneven = b.fail("'INVALID_FUNCTION_ARGUMENT: Key and value arrays must be the same length'")
-    return Typed(f"CASE WHEN {keys.sql} IS NULL OR {values.sql} IS NULL THEN NULL WHEN len({keys.sql}) <> len({values.sql}) THEN {uneven} ELSE {_checked(b, entries, kind)} END", kind)
+    return Typed(
+        f"CASE WHEN {keys.sql} IS NULL OR {values.sql} IS NULL THEN NULL WHEN len({keys.sql}) <> len({values.sql}) THEN {uneven} ELSE {_checked(b, entries, kind)} END",
+        kind,
+    )
 
 
 @function("map_from_entries")
@@ -53,18 +56,28 @@ def map_from_entries(b: Any, node: Any, args: list[Typed]) -> Typed:
     x = args[0]
     if x.type.name == "unknown":
         return Typed("CAST(NULL AS MAP(INTEGER, INTEGER))", t.map_of(t.UNKNOWN, t.UNKNOWN))
-    if x.type.name != "array" or x.type.args[0].name not in ("row", "unknown") or len(x.type.args[0].args) not in (0, 2):
+    if (
+        x.type.name != "array"
+        or x.type.args[0].name not in ("row", "unknown")
+        or len(x.type.args[0].args) not in (0, 2)
+    ):
         raise mismatch(b, node, "map_from_entries", args)
     if x.type.args[0].name == "unknown":
         kind = t.map_of(t.UNKNOWN, t.UNKNOWN)
         empty = f"CAST(map([], []) AS {duck_type(kind)})"
         problem = b.fail("'INVALID_FUNCTION_ARGUMENT: map entry cannot be null'")
-        return Typed(f"CASE WHEN {x.sql} IS NULL THEN NULL WHEN len({x.sql}) > 0 THEN {problem} ELSE {empty} END", kind)
+        return Typed(
+            f"CASE WHEN {x.sql} IS NULL THEN NULL WHEN len({x.sql}) > 0 THEN {problem} ELSE {empty} END",
+            kind,
+        )
     kind = t.map_of(*x.type.args[0].args)
     v = b.fresh("_x")
     entries = f"list_transform({x.sql}, lambda {v}: {{'key': {v}.f1, 'value': {v}.f2}})"
     null = b.fail("'INVALID_FUNCTION_ARGUMENT: map entry cannot be null'")
-    return Typed(f"CASE WHEN len(list_filter({x.sql}, lambda {v}: {v} IS NULL)) > 0 THEN {null} ELSE {_checked(b, entries, kind)} END", kind)
+    return Typed(
+        f"CASE WHEN len(list_filter({x.sql}, lambda {v}: {v} IS NULL)) > 0 THEN {null} ELSE {_checked(b, entries, kind)} END",
+        kind,
+    )
 
 
 @function("multimap_from_entries")
@@ -72,10 +85,15 @@ def multimap_from_entries(b: Any, node: Any, args: list[Typed]) -> Typed:
     need(b, node, "multimap_from_entries", args, 1)
     x = args[0]
     if x.type.name != "array" or len(x.type.args[0].args) != 2:
-        if x.type.name == "unknown" or (x.type.name == "array" and x.type.args[0].name == "unknown"):
+        if x.type.name == "unknown" or (
+            x.type.name == "array" and x.type.args[0].name == "unknown"
+        ):
             kind = t.map_of(t.UNKNOWN, t.array(t.UNKNOWN))
             problem = b.fail("'INVALID_FUNCTION_ARGUMENT: map entry cannot be null'")
-            return Typed(f"CASE WHEN {x.sql} IS NULL THEN NULL WHEN len({x.sql}) > 0 THEN {problem} ELSE CAST(map([], []) AS {duck_type(kind)}) END", kind)
+            return Typed(
+                f"CASE WHEN {x.sql} IS NULL THEN NULL WHEN len({x.sql}) > 0 THEN {problem} ELSE CAST(map([], []) AS {duck_type(kind)}) END",
+                kind,
+            )
         raise mismatch(b, node, "multimap_from_entries", args)
     key, value = x.type.args[0].args
     v, k = b.fresh("_x"), b.fresh("_k")
@@ -83,7 +101,9 @@ def multimap_from_entries(b: Any, node: Any, args: list[Typed]) -> Typed:
     null_key = b.fail("'INVALID_FUNCTION_ARGUMENT: map key cannot be null'")
     keys = f"athena_distinct(list_transform({x.sql}, lambda {v}: {v}.f1))"
     of_key = f"list_transform(list_filter({x.sql}, lambda {v}: {v}.f1 = {k}), lambda {v}: {v}.f2)"
-    made = f"map_from_entries(list_transform({keys}, lambda {k}: {{'key': {k}, 'value': {of_key}}}))"
+    made = (
+        f"map_from_entries(list_transform({keys}, lambda {k}: {{'key': {k}, 'value': {of_key}}}))"
+    )
     sql = f"CASE WHEN len(list_filter({x.sql}, lambda {v}: {v} IS NULL)) > 0 THEN {null} WHEN len(list_filter({x.sql}, lambda {v}: {v}.f1 IS NULL)) > 0 THEN {null_key} ELSE {made} END"
     return Typed(sql, t.map_of(key, t.array(value)))
 
@@ -104,7 +124,10 @@ def map_values(b: Any, node: Any, args: list[Typed]) -> Typed:
 def map_entries(b: Any, node: Any, args: list[Typed]) -> Typed:
     x = map_of(b, node, args[0], "map_entries")
     v = b.fresh("_x")
-    return Typed(f"list_transform(map_entries({x.sql}), lambda {v}: {{'f1': {v}.key, 'f2': {v}.value}})", t.array(t.row(x.type.args)))
+    return Typed(
+        f"list_transform(map_entries({x.sql}), lambda {v}: {{'f1': {v}.key, 'f2': {v}.value}})",
+        t.array(t.row(x.type.args)),
+    )
 
 
 @function("map_concat")
@@ -124,7 +147,10 @@ def map_filter(b: Any, node: Any, nodes: Sequence[Any], scope: Scope) -> Typed:
     names, body = b.bind_lambda(nodes[1], list(x.type.args), scope)
     v = b.fresh("_x")
     test = _entry(b.coerce(body, t.BOOLEAN, node).sql, names, v)
-    return Typed(f"map_from_entries(list_filter(map_entries({x.sql}), lambda {v}: coalesce({test}, false)))", x.type)
+    return Typed(
+        f"map_from_entries(list_filter(map_entries({x.sql}), lambda {v}: coalesce({test}, false)))",
+        x.type,
+    )
 
 
 def _entry(sql: str, names: Sequence[str], v: str) -> str:
@@ -138,8 +164,12 @@ def transform_values(b: Any, node: Any, nodes: Sequence[Any], scope: Scope) -> T
     names, body = b.bind_lambda(nodes[1], list(x.type.args), scope)
     v = b.fresh("_x")
     kind = t.map_of(x.type.args[0], body.type)
-    entry = f"{{'key': {v}.key, 'value': CAST({_entry(body.sql, names, v)} AS {duck_type(body.type)})}}"
-    return Typed(f"map_from_entries(list_transform(map_entries({x.sql}), lambda {v}: {entry}))", kind)
+    entry = (
+        f"{{'key': {v}.key, 'value': CAST({_entry(body.sql, names, v)} AS {duck_type(body.type)})}}"
+    )
+    return Typed(
+        f"map_from_entries(list_transform(map_entries({x.sql}), lambda {v}: {entry}))", kind
+    )
 
 
 @lambda_function("transform_keys")
@@ -165,7 +195,10 @@ def map_zip_with(b: Any, node: Any, nodes: Sequence[Any], scope: Scope) -> Typed
     inner = _inlined(_inlined(inner, names[1], f"({x.sql})[{k}]"), names[2], f"({y.sql})[{k}]")
     keys = f"athena_distinct(map_keys({x.sql}) || map_keys({y.sql}))"
     entries = f"list_transform({keys}, lambda {k}: {{'key': {k}, 'value': CAST({inner} AS {duck_type(body.type)})}})"
-    return Typed(f"CASE WHEN {x.sql} IS NOT NULL AND {y.sql} IS NOT NULL THEN map_from_entries({entries}) END", t.map_of(key, body.type))
+    return Typed(
+        f"CASE WHEN {x.sql} IS NOT NULL AND {y.sql} IS NOT NULL THEN map_from_entries({entries}) END",
+        t.map_of(key, body.type),
+    )
 
 
 def _topn(name: str) -> None:
@@ -178,12 +211,32 @@ def _topn(name: str) -> None:
         if name == "map_top_n_keys":
             return Typed(f"list_sort(map_keys({x.sql}), 'DESC')[1:{n}]", t.array(x.type.args[0]))
         if name == "map_top_n_values":
-            return Typed(f"list_sort(map_values({x.sql}), 'DESC', 'NULLS LAST')[1:{n}]", t.array(x.type.args[1]))
-        return Typed(f"map_from_entries(list_transform({ordered}, lambda {v}: {{'key': {v}.k, 'value': {v}.v}}))", x.type)
+            return Typed(
+                f"list_sort(map_values({x.sql}), 'DESC', 'NULLS LAST')[1:{n}]",
+                t.array(x.type.args[1]),
+            )
+        return Typed(
+            f"map_from_entries(list_transform({ordered}, lambda {v}: {{'key': {v}.k, 'value': {v}.v}}))",
+            x.type,
+        )
 
 
 for _name in ("map_top_n", "map_top_n_keys", "map_top_n_values"):
     _topn(_name)
 
-overloads("split_to_map", ([V, V, V], t.map_of(V, V), "athena_unpack(from_json(athena_split_to_map({0}, {1}, {2}), '[{{\"key\":\"VARCHAR\",\"value\":\"VARCHAR\"}}]'))"))
-overloads("split_to_multimap", ([V, V, V], t.map_of(V, t.array(V)), "athena_unpack(from_json(athena_split_to_multimap({0}, {1}, {2}), '[{{\"key\":\"VARCHAR\",\"value\":[\"VARCHAR\"]}}]'))"))
+overloads(
+    "split_to_map",
+    (
+        [V, V, V],
+        t.map_of(V, V),
+        'athena_unpack(from_json(athena_split_to_map({0}, {1}, {2}), \'[{{"key":"VARCHAR","value":"VARCHAR"}}]\'))',
+    ),
+)
+overloads(
+    "split_to_multimap",
+    (
+        [V, V, V],
+        t.map_of(V, t.array(V)),
+        'athena_unpack(from_json(athena_split_to_multimap({0}, {1}, {2}), \'[{{"key":"VARCHAR","value":["VARCHAR"]}}]\'))',
+    ),
+)

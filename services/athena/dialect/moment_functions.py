@@ -60,7 +60,9 @@ def arithmetic(b: Any, node: Any, operator: str, left: Typed, right: Typed) -> T
     if "unknown" in (l, r) and operator in "+-":
         other = left if r == "unknown" else right
         return Typed(f"CAST(NULL AS {t.duck_type(other.type)})", other.type)
-    raise b.refused(node, f"Cannot apply operator: {left.type} {operator} {right.type}", "TYPE_MISMATCH")
+    raise b.refused(
+        node, f"Cannot apply operator: {left.type} {operator} {right.type}", "TYPE_MISMATCH"
+    )
 
 
 def _scaled(interval: Typed, number: Typed, operator: str) -> Typed:
@@ -73,22 +75,32 @@ def _scaled(interval: Typed, number: Typed, operator: str) -> Typed:
 
 def _between(x: Typed, y: Typed) -> Typed:
     if x.type.name == _ZONED:
-        return Typed(f"((epoch_us(({x.sql}).t) - epoch_us(({y.sql}).t)) // 1000)", t.DAY_TO_SECOND)
+        return Typed(
+            f"athena_round_millis(epoch_us(({x.sql}).t) - epoch_us(({y.sql}).t))", t.DAY_TO_SECOND
+        )
     a, c = local(x), local(y)
-    return Typed(f"((epoch_us({a}) - epoch_us({c})) // 1000)", t.DAY_TO_SECOND)
+    return Typed(f"athena_round_millis(epoch_us({a}) - epoch_us({c}))", t.DAY_TO_SECOND)
 
 
 def _moved(b: Any, node: Any, moment: Typed, interval: Typed, operator: str) -> Typed:
     if interval.type.name == MONTHS:
-        return add_months(b, node, moment, f"({operator}{interval.sql})" if operator == "-" else interval.sql)
+        return add_months(
+            b, node, moment, f"({operator}{interval.sql})" if operator == "-" else interval.sql
+        )
     millis = interval.sql
     kind = moment.type
     if kind.name == "date":
         fits = f"{millis} % 86400000 <> 0"
-        problem = b.fail("'INVALID_FUNCTION_ARGUMENT: Cannot add hour, minutes or seconds to a date'")
-        moved = f"CAST({moment.sql} {operator} to_days(CAST({millis} // 86400000 AS INTEGER)) AS DATE)"
+        problem = b.fail(
+            "'INVALID_FUNCTION_ARGUMENT: Cannot add hour, minutes or seconds to a date'"
+        )
+        moved = (
+            f"CAST({moment.sql} {operator} to_days(CAST({millis} // 86400000 AS INTEGER)) AS DATE)"
+        )
         return Typed(f"CASE WHEN {fits} THEN CAST({problem} AS DATE) ELSE {moved} END", kind)
-    return _add_micros(b, node, moment, f"{millis} * 1000" if operator == "+" else f"-({millis}) * 1000", 3)
+    return _add_micros(
+        b, node, moment, f"{millis} * 1000" if operator == "+" else f"-({millis}) * 1000", 3
+    )
 
 
 def _add_micros(b: Any, node: Any, moment: Typed, micros: str, digits: int) -> Typed:
@@ -100,13 +112,19 @@ def _add_micros(b: Any, node: Any, moment: Typed, micros: str, digits: int) -> T
         return Typed(f"({moment.sql} + {step})", wanted)
     if kind.name == _ZONED:
         wanted = t.timestamp_tz(max(kind.precision, digits))
-        return Typed(f"CASE WHEN {moment.sql} IS NOT NULL THEN {{'t': ({moment.sql}).t + {step}, 'z': ({moment.sql}).z}} END", wanted)
+        return Typed(
+            f"CASE WHEN {moment.sql} IS NOT NULL THEN {{'t': ({moment.sql}).t + {step}, 'z': ({moment.sql}).z}} END",
+            wanted,
+        )
     if kind.name == "time":
         wanted = Type("time", (max(kind.precision, digits),))
         return Typed(f"CAST(DATE '1970-01-01' + {moment.sql} + {step} AS TIME)", wanted)
     if kind.name == _CLOCK_ZONED:
         wanted = Type(_CLOCK_ZONED, (max(kind.precision, digits),))
-        return Typed(f"CASE WHEN {moment.sql} IS NOT NULL THEN {{'t': CAST(DATE '1970-01-01' + ({moment.sql}).t + {step} AS TIME), 'z': ({moment.sql}).z}} END", wanted)
+        return Typed(
+            f"CASE WHEN {moment.sql} IS NOT NULL THEN {{'t': CAST(DATE '1970-01-01' + ({moment.sql}).t + {step} AS TIME), 'z': ({moment.sql}).z}} END",
+            wanted,
+        )
     raise b.refused(node, f"Cannot add an interval to {kind}", "TYPE_MISMATCH")
 
 
@@ -137,14 +155,27 @@ _DATE_PARTS = {"hour", "minute", "second", "millisecond"}
 
 def extract(b: Any, node: Any, field: str, value: Typed) -> Typed:
     """EXTRACT, and the functions year(), day_of_week() …"""
-    field = {"dayofweek": "dow", "dayofyear": "doy", "weekofyear": "week", "dayofmonth": "day", "yearofweek": "yow", "week_of_year": "week"}.get(field, field)
+    field = {
+        "dayofweek": "dow",
+        "dayofyear": "doy",
+        "weekofyear": "week",
+        "dayofmonth": "day",
+        "yearofweek": "yow",
+        "week_of_year": "week",
+    }.get(field, field)
     if field in ("timezone_hour", "timezone_minute"):
         return zone_part(b, node, field, value)
     kind = value.type.name
     if kind == "unknown":
         return Typed("CAST(NULL AS BIGINT)", B)
     if kind == MS:
-        divisors = {"day": (86_400_000, None), "hour": (3_600_000, 24), "minute": (60_000, 60), "second": (1000, 60), "millisecond": (1, 1000)}
+        divisors = {
+            "day": (86_400_000, None),
+            "hour": (3_600_000, 24),
+            "minute": (60_000, 60),
+            "second": (1000, 60),
+            "millisecond": (1, 1000),
+        }
         if field not in divisors:
             raise _bad_field(b, node, field, value)
         by, modulo = divisors[field]
@@ -213,7 +244,17 @@ def _unit(b: Any, node: Any, value: Typed) -> str:
     if not isinstance(value.constant, str):
         raise b.unsupported(node, "a unit that is no literal")
     unit = value.constant.lower()
-    if unit not in ("millisecond", "second", "minute", "hour", "day", "week", "month", "quarter", "year"):
+    if unit not in (
+        "millisecond",
+        "second",
+        "minute",
+        "hour",
+        "day",
+        "week",
+        "month",
+        "quarter",
+        "year",
+    ):
         raise b.refused(node, f"'{unit}' is not a valid DATE field", "INVALID_FUNCTION_ARGUMENT")
     return unit
 
@@ -225,24 +266,39 @@ def date_trunc(b: Any, node: Any, args: list[Typed]) -> Typed:
     kind = value.type
     if kind.name == "date":
         if unit in ("millisecond", "second", "minute", "hour"):
-            raise b.refused(node, f"'{unit}' is not a valid DATE field", "INVALID_FUNCTION_ARGUMENT")
+            raise b.refused(
+                node, f"'{unit}' is not a valid DATE field", "INVALID_FUNCTION_ARGUMENT"
+            )
         return Typed(f"CAST(date_trunc('{unit}', {value.sql}) AS DATE)", kind)
     if kind.name == "timestamp":
         return Typed(f"date_trunc('{unit}', {value.sql})", kind)
     if kind.name == _ZONED:
         if unit in ("millisecond", "second", "minute"):
-            return Typed(f"CASE WHEN {value.sql} IS NOT NULL THEN {{'t': date_trunc('{unit}', ({value.sql}).t), 'z': ({value.sql}).z}} END", kind)
+            return Typed(
+                f"CASE WHEN {value.sql} IS NOT NULL THEN {{'t': date_trunc('{unit}', ({value.sql}).t), 'z': ({value.sql}).z}} END",
+                kind,
+            )
         return Typed(rezoned(f"date_trunc('{unit}', {local(value)})", value), kind)
     if kind.name == "time":
         return Typed(f"CAST(date_trunc('{unit}', DATE '1970-01-01' + {value.sql}) AS TIME)", kind)
     if kind.name == _CLOCK_ZONED:
-        return Typed(f"CASE WHEN {value.sql} IS NOT NULL THEN {{'t': CAST(date_trunc('{unit}', DATE '1970-01-01' + ({value.sql}).t) AS TIME), 'z': ({value.sql}).z}} END", kind)
+        return Typed(
+            f"CASE WHEN {value.sql} IS NOT NULL THEN {{'t': CAST(date_trunc('{unit}', DATE '1970-01-01' + ({value.sql}).t) AS TIME), 'z': ({value.sql}).z}} END",
+            kind,
+        )
     if kind.name == "unknown":
         return Typed("CAST(NULL AS DATE)", t.DATE)
     raise mismatch(b, node, "date_trunc", args)
 
 
-_MILLIS = {"millisecond": 1, "second": 1000, "minute": 60_000, "hour": 3_600_000, "day": 86_400_000, "week": 604_800_000}
+_MILLIS = {
+    "millisecond": 1,
+    "second": 1000,
+    "minute": 60_000,
+    "hour": 3_600_000,
+    "day": 86_400_000,
+    "week": 604_800_000,
+}
 _MONTHS = {"month": 1, "quarter": 3, "year": 12}
 
 
@@ -258,8 +314,13 @@ def date_add(b: Any, node: Any, args: list[Typed]) -> Typed:
         return add_months(b, node, value, f"{count} * {_MONTHS[unit]}")
     if kind.name == "date":
         if unit not in ("day", "week"):
-            raise b.refused(node, f"'{unit}' is not a valid DATE field", "INVALID_FUNCTION_ARGUMENT")
-        return Typed(f"CAST({value.sql} + to_days(CAST({count} * {7 if unit == 'week' else 1} AS INTEGER)) AS DATE)", kind)
+            raise b.refused(
+                node, f"'{unit}' is not a valid DATE field", "INVALID_FUNCTION_ARGUMENT"
+            )
+        return Typed(
+            f"CAST({value.sql} + to_days(CAST({count} * {7 if unit == 'week' else 1} AS INTEGER)) AS DATE)",
+            kind,
+        )
     if kind.name in ("time", _CLOCK_ZONED) and unit in ("day", "week"):
         raise b.refused(node, f"'{unit}' is not a valid TIME field", "INVALID_FUNCTION_ARGUMENT")
     if kind.name == _ZONED and unit in ("day", "week"):
@@ -272,7 +333,10 @@ def date_add(b: Any, node: Any, args: list[Typed]) -> Typed:
             return Typed(rounded(moved.sql, 3, digits), kind)
         if kind.name == "time":
             return Typed(rounded(moved.sql, 3, digits, "TIME"), kind)
-        return Typed(f"CASE WHEN {value.sql} IS NOT NULL THEN {{'t': {rounded(f'({moved.sql}).t', 3, digits, 'TIME' if kind.name == _CLOCK_ZONED else 'TIMESTAMP')}, 'z': ({value.sql}).z}} END", kind)
+        return Typed(
+            f"CASE WHEN {value.sql} IS NOT NULL THEN {{'t': {rounded(f'({moved.sql}).t', 3, digits, 'TIME' if kind.name == _CLOCK_ZONED else 'TIMESTAMP')}, 'z': ({value.sql}).z}} END",
+            kind,
+        )
     return Typed(moved.sql, kind)
 
 
@@ -294,7 +358,12 @@ def date_diff(b: Any, node: Any, args: list[Typed]) -> Typed:
     else:
         first, second = local(x), local(y)
     if unit in _MILLIS:
-        return Typed(f"((epoch_us({second}) - epoch_us({first})) // 1000 // {_MILLIS[unit]})" if unit == "millisecond" else f"athena_units(epoch_us({first}), epoch_us({second}), {_MILLIS[unit] * 1000})", B)
+        return Typed(
+            f"((epoch_us({second}) - epoch_us({first})) // 1000 // {_MILLIS[unit]})"
+            if unit == "millisecond"
+            else f"athena_units(epoch_us({first}), epoch_us({second}), {_MILLIS[unit] * 1000})",
+            B,
+        )
     return Typed(f"CAST(athena_months_between({first}, {second}) // {_MONTHS[unit]} AS BIGINT)", B)
 
 
@@ -316,7 +385,10 @@ def _now(b: Any) -> str:
 def current_timestamp(b: Any, node: Any, args: list[Typed]) -> Typed:
     digits = args[0].constant if args and isinstance(args[0].constant, int) else 3
     step = 10 ** (6 - min(digits, 6))
-    return Typed(f"athena_zoned(make_timestamp(epoch_us({_now(b)}) // {step} * {step}), 'UTC')", t.timestamp_tz(min(digits, 6)))
+    return Typed(
+        f"athena_zoned(make_timestamp(epoch_us({_now(b)}) // {step} * {step}), 'UTC')",
+        t.timestamp_tz(min(digits, 6)),
+    )
 
 
 @function("localtimestamp")
@@ -331,7 +403,10 @@ def localtime(b: Any, node: Any, args: list[Typed]) -> Typed:
 
 @function("current_time")
 def current_time(b: Any, node: Any, args: list[Typed]) -> Typed:
-    return Typed(f"{{'t': CAST(date_trunc('millisecond', {_now(b)}) AS TIME), 'z': '+00:00'}}", Type(_CLOCK_ZONED, (3,)))
+    return Typed(
+        f"{{'t': CAST(date_trunc('millisecond', {_now(b)}) AS TIME), 'z': '+00:00'}}",
+        Type(_CLOCK_ZONED, (3,)),
+    )
 
 
 @function("current_date")
@@ -341,7 +416,13 @@ def current_date(b: Any, node: Any, args: list[Typed]) -> Typed:
 
 overloads("current_timezone", ([], V, "'UTC'"))
 
-for _word, _bound in (("current_date", current_date), ("current_timestamp", current_timestamp), ("localtimestamp", localtimestamp), ("localtime", localtime), ("current_time", current_time)):
+for _word, _bound in (
+    ("current_date", current_date),
+    ("current_timestamp", current_timestamp),
+    ("localtimestamp", localtimestamp),
+    ("localtime", localtime),
+    ("current_time", current_time),
+):
     expressions._BARE_WORDS[_word] = lambda b, maker=_bound: maker(b, None, [])  # type: ignore[misc]
 
 
@@ -353,13 +434,18 @@ def at_timezone(b: Any, node: Any, args: list[Typed]) -> Typed:
     need(b, node, "at_timezone", args, 2)
     value = args[0]
     if value.type.name in ("timestamp", "date"):
-        value = coercion.coerced(value, t.timestamp_tz(value.type.precision if value.type.name == "timestamp" else 3))
+        value = coercion.coerced(
+            value, t.timestamp_tz(value.type.precision if value.type.name == "timestamp" else 3)
+        )
     if value.type.name in ("time", _CLOCK_ZONED):
         raise b.unsupported(node, "AT TIME ZONE of a time")
     if value.type.name != _ZONED:
         raise mismatch(b, node, "at_timezone", args)
     zone = _zone(b, node, args[1])
-    return Typed(f"CASE WHEN {value.sql} IS NOT NULL AND {zone} IS NOT NULL THEN {{'t': ({value.sql}).t, 'z': {zone}}} END", value.type)
+    return Typed(
+        f"CASE WHEN {value.sql} IS NOT NULL AND {zone} IS NOT NULL THEN {{'t': ({value.sql}).t, 'z': {zone}}} END",
+        value.type,
+    )
 
 
 def _zone(b: Any, node: Any, value: Typed) -> str:
@@ -371,7 +457,9 @@ def _zone(b: Any, node: Any, value: Typed) -> str:
 
         name = zone_name(value.constant)
         if not is_zone(name):
-            raise b.refused(node, f"'{value.constant}' is not a valid time zone", "INVALID_FUNCTION_ARGUMENT")
+            raise b.refused(
+                node, f"'{value.constant}' is not a valid time zone", "INVALID_FUNCTION_ARGUMENT"
+            )
         return text(name)
     return f"athena_zone_name({text_of(b, node, value)})"
 
@@ -380,7 +468,10 @@ def _zone(b: Any, node: Any, value: Typed) -> str:
 def with_timezone(b: Any, node: Any, args: list[Typed]) -> Typed:
     need(b, node, "with_timezone", args, 2)
     value = args[0] if args[0].type.name == "timestamp" else b.coerce(args[0], t.TIMESTAMP, node)
-    return Typed(f"athena_from_local({value.sql}, {_zone(b, node, args[1])})", t.timestamp_tz(value.type.precision))
+    return Typed(
+        f"athena_from_local({value.sql}, {_zone(b, node, args[1])})",
+        t.timestamp_tz(value.type.precision),
+    )
 
 
 @function("timezone")
@@ -443,12 +534,16 @@ def from_iso8601_date(b: Any, node: Any, args: list[Typed]) -> Typed:
 @function("from_iso8601_timestamp")
 def from_iso8601_timestamp(b: Any, node: Any, args: list[Typed]) -> Typed:
     need(b, node, "from_iso8601_timestamp", args, 1)
-    return Typed(f"athena_unpack_zoned(athena_iso_moment({text_of(b, node, args[0])}, 3))", t.timestamp_tz(3))
+    return Typed(
+        f"athena_unpack_zoned(athena_iso_moment({text_of(b, node, args[0])}, 3))", t.timestamp_tz(3)
+    )
 
 
 @function("from_iso8601_timestamp_nanos")
 def from_iso8601_timestamp_nanos(b: Any, node: Any, args: list[Typed]) -> Typed:
-    return Typed(f"athena_unpack_zoned(athena_iso_moment({text_of(b, node, args[0])}, 6))", t.timestamp_tz(6))
+    return Typed(
+        f"athena_unpack_zoned(athena_iso_moment({text_of(b, node, args[0])}, 6))", t.timestamp_tz(6)
+    )
 
 
 @function("to_iso8601")
@@ -478,7 +573,10 @@ def _formatted(name: str, maker: str) -> None:
         if value.type.name not in ("date", "timestamp", _ZONED):
             raise mismatch(b, node, name, args)
         zone = f"({value.sql}).z" if value.type.name == _ZONED else "'UTC'"
-        return Typed(f"{maker}({local(value)}, {pattern}, {zone})", V)
+        moment = local(value)
+        if value.type.name != "date" and value.type.precision > 3:  # Joda counts milliseconds
+            moment = rounded(moment, value.type.precision, 3)
+        return Typed(f"{maker}({moment}, {pattern}, {zone})", V)
 
 
 _formatted("date_format", "athena_date_format")
@@ -489,7 +587,7 @@ _formatted("format_datetime", "athena_format_datetime")
 def date_parse(b: Any, node: Any, args: list[Typed]) -> Typed:
     need(b, node, "date_parse", args, 2)
     x, pattern = text_of(b, node, args[0]), text_of(b, node, args[1])
-    return Typed(f"CAST(athena_date_parse({x}, {pattern}) AS TIMESTAMP)", t.timestamp(3))
+    return Typed(f"date_trunc('millisecond', athena_date_parse({x}, {pattern}))", t.timestamp(3))
 
 
 @function("parse_datetime")

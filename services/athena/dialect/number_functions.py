@@ -19,7 +19,9 @@ _DIVIDED = "'DIVISION_BY_ZERO: Division by zero'"
 
 def _arithmetic(operator: str) -> Callable[[Any, Any, Scope], Typed]:
     def bind(b: Any, node: Any, scope: Scope) -> Typed:
-        return arithmetic(b, node, operator, b.bind(node.this, scope), b.bind(node.expression, scope))
+        return arithmetic(
+            b, node, operator, b.bind(node.this, scope), b.bind(node.expression, scope)
+        )
 
     return bind
 
@@ -29,13 +31,22 @@ def arithmetic(b: Any, node: Any, operator: str, left: Typed, right: Typed) -> T
     from services.athena.dialect import moment_functions
 
     kinds = {left.type.name, right.type.name}
-    if kinds & {*_INTERVALS, "date", "timestamp", "timestamp with time zone", "time", "time with time zone"}:
+    if kinds & {
+        *_INTERVALS,
+        "date",
+        "timestamp",
+        "timestamp with time zone",
+        "time",
+        "time with time zone",
+    }:
         return moment_functions.arithmetic(b, node, operator, left, right)
     if kinds == {"unknown"}:
         left = right = Typed("CAST(NULL AS INTEGER)", t.INTEGER)
     kind = coercion.common(left.type, right.type)
     if kind is None or not coercion.is_numeric(kind):
-        raise b.refused(node, f"Cannot apply operator: {left.type} {operator} {right.type}", "TYPE_MISMATCH")
+        raise b.refused(
+            node, f"Cannot apply operator: {left.type} {operator} {right.type}", "TYPE_MISMATCH"
+        )
     if kind.name == "decimal":
         return _decimal_arithmetic(b, node, operator, left, right)
     x, y = coercion.coerced(left, kind).sql, coercion.coerced(right, kind).sql
@@ -46,7 +57,11 @@ def arithmetic(b: Any, node: Any, operator: str, left: Typed, right: Typed) -> T
 
 def _floating(operator: str, x: str, y: str, kind: Type) -> str:
     if operator == "/":
-        return f"athena_divide({x}, {y})" if kind.name == "double" else f"CAST(athena_divide(CAST({x} AS DOUBLE), CAST({y} AS DOUBLE)) AS FLOAT)"
+        return (
+            f"athena_divide({x}, {y})"
+            if kind.name == "double"
+            else f"CAST(athena_divide(CAST({x} AS DOUBLE), CAST({y} AS DOUBLE)) AS FLOAT)"
+        )
     if operator == "%":
         return f"CAST(athena_fmod({x}, {y}) AS {duck_type(kind)})"
     return f"({x} {operator} {y})"
@@ -70,21 +85,29 @@ def _decimal_arithmetic(b: Any, node: Any, operator: str, left: Typed, right: Ty
         whole = max(p.precision - p.scale, q.precision - q.scale)
         kind = t.decimal(whole + scale + 1, scale)
         if kind.precision == 38:
-            return Typed(f"athena_decimal_add({x}, {y}, '{operator}', {scale})" if False else _wide(operator, x, y, kind), kind)
+            return Typed(_wide(operator, x, y, kind), kind)
         wide = duck_type(kind)
         return Typed(f"CAST(CAST({x} AS {wide}) {operator} CAST({y} AS {wide}) AS {wide})", kind)
     if operator == "*":
         kind = t.decimal(p.precision + q.precision, p.scale + q.scale)
         if p.scale + q.scale > 38:
-            raise b.refused(node, f"DECIMAL scale must be in range [0, precision (38)]: {p.scale + q.scale}", "INVALID_FUNCTION_ARGUMENT")
-        if p.precision + q.precision <= 38:
+            raise b.refused(
+                node,
+                f"DECIMAL scale must be in range [0, precision (38)]: {p.scale + q.scale}",
+                "INVALID_FUNCTION_ARGUMENT",
+            )
+        if p.precision + q.precision <= 18:
             return Typed(f"({x} * {y})", kind)
+        if p.precision + q.precision <= 38:
+            return Typed(
+                f"CAST(CAST({x} AS DECIMAL(38,{p.scale})) * {y} AS {duck_type(kind)})", kind
+            )
         return Typed(_wide("*", x, y, kind), kind)
     zero = f"CAST({b.fail(_DIVIDED)} AS {{kind}})"
     if operator == "/":
         scale = max(p.scale, q.scale)
         kind = t.decimal(p.precision + q.scale + max(q.scale - p.scale, 0), scale)
-        divided = decimal_quotient(x, p, y, q, kind)
+        divided = _wide("/", x, y, kind)
     else:
         scale = max(p.scale, q.scale)
         kind = t.decimal(min(p.precision - p.scale, q.precision - q.scale) + scale, scale)
@@ -92,7 +115,9 @@ def _decimal_arithmetic(b: Any, node: Any, operator: str, left: Typed, right: Ty
         if max(p.precision - p.scale, q.precision - q.scale) + scale <= 38:
             wide = duck_type(t.decimal(38, scale))
             divided = f"CAST(CAST({x} AS {wide}) % CAST({y} AS {wide}) AS {duck_type(kind)})"
-    return Typed(f"(CASE WHEN {y} = 0 THEN {zero.format(kind=duck_type(kind))} ELSE {divided} END)", kind)
+    return Typed(
+        f"(CASE WHEN {y} = 0 THEN {zero.format(kind=duck_type(kind))} ELSE {divided} END)", kind
+    )
 
 
 def _wide(operator: str, x: str, y: str, kind: Type) -> str:
@@ -101,19 +126,13 @@ def _wide(operator: str, x: str, y: str, kind: Type) -> str:
     return f"CAST({exact} AS {duck_type(kind)})"
 
 
-def decimal_quotient(x: str, p: Type, y: str, q: Type, kind: Type) -> str:
-    """x / y rounded half up to the scale of `kind`; in 128 bits where that is enough."""
-    shift = kind.scale + q.scale - p.scale
-    if p.precision + max(shift, 0) <= 36 and p.precision + p.scale <= 36 and q.precision + q.scale <= 36:
-        a = f"(CAST({x} * CAST(1{'0' * p.scale} AS DECIMAL({p.scale + 1},0)) AS HUGEINT) * CAST(1{'0' * shift} AS HUGEINT))"
-        d = f"CAST({y} * CAST(1{'0' * q.scale} AS DECIMAL({q.scale + 1},0)) AS HUGEINT)"
-        return f"CAST(athena_scaled(athena_quotient({a}, {d}), {kind.scale}) AS {duck_type(kind)})" if False else _wide("/", x, y, kind)
-    return _wide("/", x, y, kind)
-
-
 def _negate(b: Any, node: Any, scope: Scope) -> Typed:
     inner = node.this
-    if isinstance(inner, exp.Literal) and not inner.is_string and inner.this in ("2147483648", "9223372036854775808"):
+    if (
+        isinstance(inner, exp.Literal)
+        and not inner.is_string
+        and inner.this in ("2147483648", "9223372036854775808")
+    ):
         kind = t.INTEGER if inner.this == "2147483648" else t.BIGINT
         return Typed(f"CAST('-{inner.this}' AS {duck_type(kind)})", kind, -int(inner.this))
     value = b.bind(inner, scope)
@@ -121,7 +140,11 @@ def _negate(b: Any, node: Any, scope: Scope) -> Typed:
         return Typed("CAST(NULL AS INTEGER)", t.INTEGER)
     if not coercion.is_numeric(value.type) and value.type.name not in _INTERVALS:
         raise b.refused(node, f"Cannot negate {value.type}", "TYPE_MISMATCH")
-    constant = -value.constant if isinstance(value.constant, (int, float)) and not isinstance(value.constant, bool) else None
+    constant = (
+        -value.constant
+        if isinstance(value.constant, (int, float)) and not isinstance(value.constant, bool)
+        else None
+    )
     sql = f"(-{value.sql})"
     return Typed(sql, value.type, constant) if constant is not None else Typed(sql, value.type)
 
@@ -133,17 +156,43 @@ expressions._HANDLERS.update({
 
 D, B, I = t.DOUBLE, t.BIGINT, t.INTEGER  # noqa: E741
 
-for _name in ("sin", "cos", "tan", "atan", "sinh", "cosh", "tanh", "cbrt", "degrees", "radians", "exp"):
+for _name in (
+    "sin",
+    "cos",
+    "tan",
+    "atan",
+    "sinh",
+    "cosh",
+    "tanh",
+    "cbrt",
+    "degrees",
+    "radians",
+    "exp",
+):
     overloads(_name, ([D], D, f"{_name}({{0}})"))
 for _name in ("asin", "acos"):
-    overloads(_name, ([D], D, f"CASE WHEN abs({{0}}) > 1 OR isnan({{0}}) THEN CASE WHEN {{0}} IS NOT NULL THEN CAST('NaN' AS DOUBLE) END ELSE {_name}({{0}}) END"))
+    overloads(
+        _name,
+        (
+            [D],
+            D,
+            f"CASE WHEN abs({{0}}) > 1 OR isnan({{0}}) THEN CASE WHEN {{0}} IS NOT NULL THEN CAST('NaN' AS DOUBLE) END ELSE {_name}({{0}}) END",
+        ),
+    )
 overloads("sqrt", ([D], D, "CASE WHEN {0} < 0 THEN CAST('NaN' AS DOUBLE) ELSE sqrt({0}) END"))
 for _name, _sql in (("ln", "ln"), ("log2", "log2"), ("log10", "log10")):
-    overloads(_name, ([D], D, f"CASE WHEN {{0}} < 0 OR isnan({{0}}) THEN CAST('NaN' AS DOUBLE) WHEN {{0}} = 0 THEN CAST('-Infinity' AS DOUBLE) ELSE {_sql}({{0}}) END"))
+    overloads(
+        _name,
+        (
+            [D],
+            D,
+            f"CASE WHEN {{0}} < 0 OR isnan({{0}}) THEN CAST('NaN' AS DOUBLE) WHEN {{0}} = 0 THEN CAST('-Infinity' AS DOUBLE) ELSE {_sql}({{0}}) END",
+        ),
+    )
 overloads("log", ([D, D], D, "athena_log({0}, {1})"))
 overloads("atan2", ([D, D], D, "atan2({0}, {1})"))
-overloads("power", ([D, D], D, "athena_pow({0}, {1})"))
-overloads("pow", ([D, D], D, "athena_pow({0}, {1})"))
+overloads("power", ([D, D], D, "pow({0}, {1})"))
+overloads("pow", ([D, D], D, "pow({0}, {1})"))
 overloads("pi", ([], D, "pi()"))
 overloads("e", ([], D, "exp(CAST(1 AS DOUBLE))"))
 overloads("nan", ([], D, "CAST('NaN' AS DOUBLE)"))
@@ -153,8 +202,22 @@ overloads("is_finite", ([D], t.BOOLEAN, "isfinite({0})"))
 overloads("is_infinite", ([D], t.BOOLEAN, "isinf({0})"))
 overloads("from_base", ([t.VARCHAR, B], B, "athena_from_base({0}, {1})"))
 overloads("to_base", ([B, B], t.VARCHAR, "athena_to_base({0}, {1})"))
-overloads("normal_cdf", ([D, D, D], D, "athena_normal_cdf({0}, {1}, {2})"))
-overloads("inverse_normal_cdf", ([D, D, D], D, "athena_inverse_normal_cdf({0}, {1}, {2})"))
+overloads(
+    "normal_cdf",
+    (
+        [D, D, D],
+        D,
+        "CASE WHEN isnan({0}) OR isnan({1}) OR isnan({2}) THEN CAST('NaN' AS DOUBLE) ELSE athena_normal_cdf({0}, {1}, {2}) END",
+    ),
+)
+overloads(
+    "inverse_normal_cdf",
+    (
+        [D, D, D],
+        D,
+        "CASE WHEN isnan({0}) OR isnan({1}) OR isnan({2}) THEN CAST('NaN' AS DOUBLE) ELSE athena_inverse_normal_cdf({0}, {1}, {2}) END",
+    ),
+)
 overloads("beta_cdf", ([D, D, D], D, "athena_beta_cdf({0}, {1}, {2})"))
 overloads("inverse_beta_cdf", ([D, D, D], D, "athena_inverse_beta_cdf({0}, {1}, {2})"))
 overloads("t_cdf", ([D, D], D, "athena_t_cdf({0}, {1})"))
@@ -166,12 +229,48 @@ for _name, _word in (("bitwise_and", "&"), ("bitwise_or", "|")):
     overloads(_name, ([B, B], B, f"({{0}} {_word} {{1}})"))
 overloads("bitwise_xor", ([B, B], B, "xor({0}, {1})"))
 overloads("bit_count", ([B, B], B, "athena_bit_count({0}, {1})"))
-overloads("cosine_distance", ([t.array(D), t.array(D)], D, "(1 - list_cosine_similarity({0}, {1}))"))
+overloads(
+    "cosine_distance", ([t.array(D), t.array(D)], D, "(1 - list_cosine_similarity({0}, {1}))")
+)
 overloads("euclidean_distance", ([t.array(D), t.array(D)], D, "list_distance({0}, {1})"))
 overloads("dot_product", ([t.array(D), t.array(D)], D, "list_inner_product({0}, {1})"))
-overloads("bitwise_left_shift", *[([k, t.BIGINT], k, f"athena_shift_left({{0}}, {{1}}, {n})" if n == 64 else f"CAST(athena_shift_left(CAST({{0}} AS BIGINT), {{1}}, {n}) AS {duck_type(k)})") for k, n in ((t.TINYINT, 8), (t.SMALLINT, 16), (I, 32), (B, 64))])
-overloads("bitwise_right_shift", *[([k, t.BIGINT], k, f"athena_shift_right({{0}}, {{1}}, {n})" if n == 64 else f"CAST(athena_shift_right(CAST({{0}} AS BIGINT), {{1}}, {n}) AS {duck_type(k)})") for k, n in ((t.TINYINT, 8), (t.SMALLINT, 16), (I, 32), (B, 64))])
-overloads("bitwise_right_shift_arithmetic", *[([k, t.BIGINT], k, f"CAST(athena_shift_signed(CAST({{0}} AS BIGINT), {{1}}, {n}) AS {duck_type(k)})") for k, n in ((t.TINYINT, 8), (t.SMALLINT, 16), (I, 32), (B, 64))])
+overloads(
+    "bitwise_left_shift",
+    *[
+        (
+            [k, t.BIGINT],
+            k,
+            f"athena_shift_left({{0}}, {{1}}, {n})"
+            if n == 64
+            else f"CAST(athena_shift_left(CAST({{0}} AS BIGINT), {{1}}, {n}) AS {duck_type(k)})",
+        )
+        for k, n in ((t.TINYINT, 8), (t.SMALLINT, 16), (I, 32), (B, 64))
+    ],
+)
+overloads(
+    "bitwise_right_shift",
+    *[
+        (
+            [k, t.BIGINT],
+            k,
+            f"athena_shift_right({{0}}, {{1}}, {n})"
+            if n == 64
+            else f"CAST(athena_shift_right(CAST({{0}} AS BIGINT), {{1}}, {n}) AS {duck_type(k)})",
+        )
+        for k, n in ((t.TINYINT, 8), (t.SMALLINT, 16), (I, 32), (B, 64))
+    ],
+)
+overloads(
+    "bitwise_right_shift_arithmetic",
+    *[
+        (
+            [k, t.BIGINT],
+            k,
+            f"CAST(athena_shift_signed(CAST({{0}} AS BIGINT), {{1}}, {n}) AS {duck_type(k)})",
+        )
+        for k, n in ((t.TINYINT, 8), (t.SMALLINT, 16), (I, 32), (B, 64))
+    ],
+)
 
 
 @function("mod")
@@ -206,13 +305,17 @@ def _floor_or_ceil(name: str) -> None:
     @function(name, *(["ceiling"] if name == "ceil" else []))
     def make(b: Any, node: Any, args: list[Typed]) -> Typed:
         need(b, node, name, args, 1)
-        value = args[0] if args[0].type.name != "unknown" else Typed("CAST(NULL AS INTEGER)", t.INTEGER)
+        value = (
+            args[0] if args[0].type.name != "unknown" else Typed("CAST(NULL AS INTEGER)", t.INTEGER)
+        )
         if not coercion.is_numeric(value.type):
             raise mismatch(b, node, name, args)
         if coercion.is_integer(value.type):
             return Typed(value.sql, value.type)
         if value.type.name == "decimal":
-            kind = t.decimal(value.type.precision - value.type.scale + (1 if value.type.scale else 0))
+            kind = t.decimal(
+                value.type.precision - value.type.scale + (1 if value.type.scale else 0)
+            )
             return Typed(f"CAST({name}({value.sql}) AS {duck_type(kind)})", kind)
         return Typed(f"CAST({name}({value.sql}) AS {duck_type(value.type)})", value.type)
 
@@ -235,22 +338,39 @@ def round_(b: Any, node: Any, args: list[Typed]) -> Typed:
     if coercion.is_integer(kind):
         if len(args) == 1:
             return Typed(value.sql, kind)
-        return Typed(f"CAST(athena_round_integer(CAST({value.sql} AS BIGINT), {digits}) AS {duck_type(kind)})", kind)
+        return Typed(
+            f"CAST(athena_round_integer(CAST({value.sql} AS BIGINT), {digits}) AS {duck_type(kind)})",
+            kind,
+        )
     if kind.name == "real":
-        return Typed(f"CAST(athena_round_real({value.sql}, {digits}) AS FLOAT)", kind)
+        return Typed(
+            f"CASE WHEN isfinite({value.sql}) THEN CAST(athena_round_real({value.sql}, {digits}) AS FLOAT) ELSE {value.sql} END",
+            kind,
+        )
     if len(args) == 1:
         return Typed(f"athena_round_half_up({value.sql})", kind)
-    return Typed(f"athena_round_double({value.sql}, {digits})", kind)
+    slow = f"CASE WHEN isfinite({value.sql}) THEN athena_round_double({value.sql}, {digits}) ELSE {value.sql} END"
+    constant = args[1].constant
+    if not isinstance(constant, int) or not 0 <= constant <= 12:
+        return Typed(slow, kind)
+    exact = f"CAST(CAST(CAST({value.sql} AS VARCHAR) AS DECIMAL(38,{constant})) AS DOUBLE)"
+    return Typed(f"CASE WHEN abs({value.sql}) < 1e15 THEN {exact} ELSE {slow} END", kind)
 
 
 def _round_decimal(b: Any, node: Any, value: Typed, args: list[Typed]) -> Typed:
     p, s = value.type.params
     if len(args) == 1:
         kind = t.decimal(p - s + (1 if s else 0))
-        return Typed(f"CAST(athena_text_decimal(CAST({value.sql} AS VARCHAR), 38, 0) AS {duck_type(kind)})", kind)
+        return Typed(
+            f"CAST(athena_text_decimal(CAST({value.sql} AS VARCHAR), 38, 0) AS {duck_type(kind)})",
+            kind,
+        )
     digits = b.coerce(args[1], t.INTEGER, node).sql
     kind = t.decimal(min(38, p + 1), s)
-    return Typed(f"CAST(athena_round_digits(CAST({value.sql} AS VARCHAR), {digits}, {s}) AS {duck_type(kind)})", kind)
+    return Typed(
+        f"CAST(athena_round_digits(CAST({value.sql} AS VARCHAR), {digits}, {s}) AS {duck_type(kind)})",
+        kind,
+    )
 
 
 @function("truncate")
@@ -265,13 +385,18 @@ def truncate(b: Any, node: Any, args: list[Typed]) -> Typed:
             whole = t.decimal(max(1, kind.precision - kind.scale))
             return Typed(f"CAST(trunc({value.sql}) AS {duck_type(whole)})", whole)
         digits = b.coerce(args[1], t.INTEGER, node).sql
-        return Typed(f"CAST(athena_cut_digits(CAST({value.sql} AS VARCHAR), {digits}) AS {duck_type(kind)})", kind)
+        return Typed(
+            f"CAST(athena_cut_digits(CAST({value.sql} AS VARCHAR), {digits}) AS {duck_type(kind)})",
+            kind,
+        )
     if kind.name not in ("real", "double"):
         raise mismatch(b, node, "truncate", args)
     if len(args) == 1:
         return Typed(f"CAST(trunc({value.sql}) AS {duck_type(kind)})", kind)
     digits = b.coerce(args[1], t.INTEGER, node).sql
-    return Typed(f"CAST(athena_cut_double(CAST({value.sql} AS DOUBLE), {digits}) AS {duck_type(kind)})", kind)
+    return Typed(
+        f"CAST(athena_cut_double(CAST({value.sql} AS DOUBLE), {digits}) AS {duck_type(kind)})", kind
+    )
 
 
 @function("rand", "random")

@@ -8,11 +8,20 @@ from typing import Any
 import sqlglot
 from sqlglot import exp
 from sqlglot.dialects.trino import Trino
-from sqlglot.tokens import TokenType
+from sqlglot.tokens import TokenType  # type: ignore[attr-defined]
 
 from services.athena.errors import SqlRefused
 
-_OWN_SYNTAX = ("CAST", "TRY_CAST", "EXTRACT", "TRIM", "POSITION", "SUBSTRING", "NORMALIZE", "LISTAGG")
+_OWN_SYNTAX = (
+    "CAST",
+    "TRY_CAST",
+    "EXTRACT",
+    "TRIM",
+    "POSITION",
+    "SUBSTRING",
+    "NORMALIZE",
+    "LISTAGG",
+)
 
 
 class _Literals(dict[Any, Any]):
@@ -133,7 +142,9 @@ def _parse_json_call(parser: Any, name: str) -> Any:
             options["quotes"] = value
             _words(parser, "ON", "SCALAR", "STRING")
     options |= _on(parser)
-    node = exp.Anonymous(this=name, expressions=[a[1] if isinstance(a, tuple) else a for a in arguments])
+    node = exp.Anonymous(
+        this=name, expressions=[a[1] if isinstance(a, tuple) else a for a in arguments]
+    )
     if name == "json_array":
         options["formats"] = [a[0] == "json" for a in arguments]
     node.meta["options"] = options
@@ -158,11 +169,10 @@ def _pairs(parser: Any) -> list[Any]:
     while parser._curr and parser._curr.token_type != TokenType.R_PAREN:
         if _words_ahead(parser):
             break
-        keyed = _words(parser, "KEY")
+        _words(parser, "KEY")
         key = parser._parse_bitwise()
         if not parser._match(TokenType.COLON) and not _words(parser, "VALUE"):
-            if keyed or True:
-                parser.raise_error("Expected VALUE or :")
+            parser.raise_error("Expected VALUE or :")
         value = parser._parse_disjunction()
         pairs.append((key, value, _format_json(parser)))
         if not parser._match(TokenType.COMMA):
@@ -171,10 +181,12 @@ def _pairs(parser: Any) -> list[Any]:
 
 
 class TrinoSql(Trino):
-    """sqlglot's Trino without its rewriting of functions."""
+    """sqlglot's Trino without its rewriting of functions and indexes."""
 
-    class Parser(Trino.Parser):
-        FUNCTIONS = {}  # noqa: RUF012
+    INDEX_OFFSET = 0
+
+    class Parser(Trino.Parser):  # type: ignore[misc, valid-type]
+        FUNCTIONS: dict[str, Any] = {}  # noqa: RUF012
         FUNCTION_PARSERS = {  # noqa: RUF012
             **{k: v for k, v in Trino.Parser.FUNCTION_PARSERS.items() if k in _OWN_SYNTAX},
             **{
@@ -184,7 +196,9 @@ class TrinoSql(Trino):
         }
         TYPE_LITERAL_PARSERS = _Literals()
         NO_PAREN_FUNCTION_PARSERS = {  # noqa: RUF012
-            k: v for k, v in Trino.Parser.NO_PAREN_FUNCTION_PARSERS.items() if k in ("CASE", "IF", "ANY")
+            k: v
+            for k, v in Trino.Parser.NO_PAREN_FUNCTION_PARSERS.items()
+            if k in ("CASE", "IF", "ANY")
         }
 
 
@@ -198,11 +212,13 @@ def parse(sql: str) -> exp.Expr:
     except sqlglot.errors.SqlglotError as error:
         raise _refused(error) from None
     except RecursionError:
-        raise SqlRefused("statement is too large (stack overflow while parsing)", 1, 1, "STATEMENT_TOO_LARGE") from None
-    trees = [tree for tree in trees if tree is not None]
-    if len(trees) != 1:
+        raise SqlRefused(
+            "statement is too large (stack overflow while parsing)", 1, 1, "STATEMENT_TOO_LARGE"
+        ) from None
+    found = [tree for tree in trees if tree is not None]
+    if len(found) != 1:
         raise SqlRefused("Only one sql statement is allowed. Got: " + sql[:80], 1, 1)
-    return trees[0]
+    return found[0]
 
 
 def _refused(error: Any) -> SqlRefused:

@@ -22,6 +22,10 @@ from services.athena.dialect.relations import RelationBinder
 from services.athena.dialect.typed import OutputColumn, Query, Scope, ScopeColumn, Typed
 from services.athena.trino_types import Type
 
+_SELECT_PARTS = frozenset({
+    "expressions", "from_", "joins", "laterals", "where", "group", "having", "order", "limit", "offset",
+    "distinct", "windows", "with_", "kind", "hint", "operation_modifiers",
+})  # fmt: skip
 _SET_WORDS = {exp.Union: "UNION", exp.Intersect: "INTERSECT", exp.Except: "EXCEPT"}
 
 
@@ -51,7 +55,10 @@ class QueryBinder(RelationBinder, CallBinder):
             return self._body(node, outer)
         saved = dict(self.ctes)
         try:
-            definitions = [self._common_table(cte, bool(with_.args.get("recursive")), outer) for cte in with_.expressions]
+            definitions = [
+                self._common_table(cte, bool(with_.args.get("recursive")), outer)
+                for cte in with_.expressions
+            ]
             body = self._body(node, outer)
         finally:
             self.ctes = saved
@@ -76,7 +83,9 @@ class QueryBinder(RelationBinder, CallBinder):
         relations = []
         for relation in scope.relations:
             columns = [
-                ScopeColumn(c.name, c.type, grouped[c.sql].sql if c.sql in grouped else c.sql, c.hidden)
+                ScopeColumn(
+                    c.name, c.type, grouped[c.sql].sql if c.sql in grouped else c.sql, c.hidden
+                )
                 for c in relation.columns
             ]
             relations.append(type(relation)(relation.alias, columns, relation.database))
@@ -99,7 +108,9 @@ class QueryBinder(RelationBinder, CallBinder):
         if isinstance(node, exp.Subquery):
             return self.query(node, outer)
         if isinstance(node, exp.Table):
-            return self._select(exp.Select(expressions=[exp.Star()], from_=exp.From(this=node)), outer)
+            return self._select(
+                exp.Select(expressions=[exp.Star()], from_=exp.From(this=node)), outer
+            )
         raise self.unsupported(node, f"{type(node).__name__} as a query")
 
     def _values_query(self, node: exp.Values, outer: Scope | None) -> Query:
@@ -114,12 +125,22 @@ class QueryBinder(RelationBinder, CallBinder):
     def _set_operation(self, node: Any, outer: Scope | None) -> Query:
         left, right = self.query(node.this, outer), self.query(node.expression, outer)
         if len(left.columns) != len(right.columns):
-            raise self.refused(node, f"{_SET_WORDS[type(node)]} query has different number of fields: {len(left.columns)}, {len(right.columns)}", "TYPE_MISMATCH")
+            raise self.refused(
+                node,
+                f"{_SET_WORDS[type(node)]} query has different number of fields: {len(left.columns)}, {len(right.columns)}",
+                "TYPE_MISMATCH",
+            )
+        if node.args.get("by_name") or node.args.get("on"):
+            raise self.unsupported(node, "CORRESPONDING")
         columns = []
         for place, (a, b) in enumerate(zip(left.columns, right.columns, strict=True), 1):
             kind = coercion.common(a.type, b.type)
             if kind is None:
-                raise self.refused(node, f"column {place} in {_SET_WORDS[type(node)]} query has incompatible types: {a.type}, {b.type}", "TYPE_MISMATCH")
+                raise self.refused(
+                    node,
+                    f"column {place} in {_SET_WORDS[type(node)]} query has incompatible types: {a.type}, {b.type}",
+                    "TYPE_MISMATCH",
+                )
             columns.append(OutputColumn(a.name, kind))
         kinds = [c.type for c in columns]
         word = _SET_WORDS[type(node)] + ("" if node.args.get("distinct", True) else " ALL")
@@ -135,9 +156,12 @@ class QueryBinder(RelationBinder, CallBinder):
             return f"SELECT * FROM ({query.sql}) AS {self.fresh('q')}"
         names = [self.fresh("c_") for _ in query.columns]
         items = [
-            coercion.convert(n, c.type, kind) for n, c, kind in zip(names, query.columns, kinds, strict=True)
+            coercion.convert(n, c.type, kind)
+            for n, c, kind in zip(names, query.columns, kinds, strict=True)
         ]
-        return f"SELECT {', '.join(items)} FROM ({query.sql}) AS {self.fresh('q')}({', '.join(names)})"
+        return (
+            f"SELECT {', '.join(items)} FROM ({query.sql}) AS {self.fresh('q')}({', '.join(names)})"
+        )
 
     def _ordered_rows(self, node: Any, query: Query, outer: Scope | None) -> Query:
         """ORDER BY, OFFSET, LIMIT over a finished query: only its own columns are in scope."""
@@ -152,6 +176,7 @@ class QueryBinder(RelationBinder, CallBinder):
     # --- SELECT
 
     def _select(self, node: exp.Select, outer: Scope | None) -> Query:
+        self.check_parts(node, _SELECT_PARTS)
         state = _Select(node, Scope(parent=outer))
         saved = (self.grouped, self.in_aggregate, self.windows)
         self.grouped, self.in_aggregate = None, False
@@ -176,7 +201,10 @@ class QueryBinder(RelationBinder, CallBinder):
         if node.args.get("group") is not None or node.args.get("having") is not None:
             return True
         order = node.args.get("order")
-        return any(_has_aggregate(part) for part in [*node.expressions, *(order.expressions if order else [])])
+        return any(
+            _has_aggregate(part)
+            for part in [*node.expressions, *(order.expressions if order else [])]
+        )
 
     def _group(self, state: _Select) -> None:
         """Bind the grouping; afterwards `grouped` maps each key's SQL to its column."""
@@ -186,28 +214,43 @@ class QueryBinder(RelationBinder, CallBinder):
             bound = self._group_key(node, state)
             if bound.sql not in grouped:
                 name = self.fresh("k_")
-                state.computed.append(f"{comparison_key(bound)} AS {name}" if False else f"{bound.sql} AS {name}")
+                state.computed.append(f"{bound.sql} AS {name}")
                 grouped[bound.sql] = Typed(name, bound.type)
             return grouped[bound.sql].sql
 
         group = state.node.args.get("group")
+        if (
+            group is not None
+            and group.args.get("all") is False
+            and (len(group.expressions) != 1 or not isinstance(group.expressions[0], exp.Column))
+        ):
+            raise self.unsupported(group, "GROUP BY DISTINCT with several grouping sets")
         items = self._group_items(group, key) if group is not None else []
-        if group is not None and group.args.get("all") and not items:
-            raise self.refused(group, "GROUP BY ALL needs expressions")
         state.group_sql = f" GROUP BY {', '.join(items)}" if items else ""
         self.grouped = grouped
 
     def _group_items(self, group: exp.Group, key: Any) -> list[str]:
         items = []
-        parts = [*group.expressions, *(group.args.get("grouping_sets") or []), *(group.args.get("rollup") or []), *(group.args.get("cube") or [])]
+        parts = [
+            *group.expressions,
+            *(group.args.get("grouping_sets") or []),
+            *(group.args.get("rollup") or []),
+            *(group.args.get("cube") or []),
+        ]
         for part in parts:
             if isinstance(part, exp.GroupingSets):
-                items.append(f"GROUPING SETS ({', '.join(self._group_set(p, key) for p in part.expressions)})")
+                items.append(
+                    f"GROUPING SETS ({', '.join(self._group_set(p, key) for p in part.expressions)})"
+                )
             elif isinstance(part, (exp.Rollup, exp.Cube)):
                 word = "ROLLUP" if isinstance(part, exp.Rollup) else "CUBE"
-                items.append(f"{word} ({', '.join(self._group_set(p, key) for p in part.expressions)})")
+                items.append(
+                    f"{word} ({', '.join(self._group_set(p, key) for p in part.expressions)})"
+                )
             elif isinstance(part, exp.Tuple):
-                items.append("()" if not part.expressions else ", ".join(key(p) for p in part.expressions))
+                items.append(
+                    "()" if not part.expressions else ", ".join(key(p) for p in part.expressions)
+                )
             else:
                 items.append(key(part))
         return items
@@ -225,14 +268,22 @@ class QueryBinder(RelationBinder, CallBinder):
         if isinstance(node, exp.Literal) and not node.is_string and node.this.isdigit():
             place = int(node.this)
             if not 1 <= place <= len(state.node.expressions):
-                raise self.refused(node, f"GROUP BY position {place} is not in select list", "INVALID_COLUMN_REFERENCE")
+                raise self.refused(
+                    node,
+                    f"GROUP BY position {place} is not in select list",
+                    "INVALID_COLUMN_REFERENCE",
+                )
             chosen = state.node.expressions[place - 1]
             if isinstance(chosen, exp.Star):
                 columns = [c for r in state.scope.relations for c in r.columns if not c.hidden]
                 return Typed(columns[place - 1].sql, columns[place - 1].type)
             node = chosen.this if isinstance(chosen, exp.Alias) else chosen
         if _has_aggregate(node):
-            raise self.refused(node, "GROUP BY clause cannot contain aggregations, window functions or grouping operations", "EXPRESSION_NOT_SCALAR")
+            raise self.refused(
+                node,
+                "GROUP BY clause cannot contain aggregations, window functions or grouping operations",
+                "EXPRESSION_NOT_SCALAR",
+            )
         return self.bind(node, state.scope)
 
     # --- outputs
@@ -245,6 +296,8 @@ class QueryBinder(RelationBinder, CallBinder):
                 self._star(item.this, state, item)
             elif isinstance(item, exp.Dot) and isinstance(item.expression, exp.Star):
                 self._row_star(item, state)
+            elif isinstance(item, exp.Aliases):
+                self._aliased_star(item, state)
             else:
                 self._output(item, state)
 
@@ -253,31 +306,71 @@ class QueryBinder(RelationBinder, CallBinder):
         relations = state.scope.relations
         if qualifier is not None:
             names = [p.name.lower() for p in qualifier.parts[:-1]]
-            relations = [r for r in relations if r.alias is not None and r.alias.lower() == names[-1]]
+            relations = self._named_relations(names, state.scope)
             if not relations:
                 row = self.resolve(names, state.scope)
                 if row is None or row.type.name != "row":
-                    raise self.refused(qualifier, f"Unable to resolve reference {'.'.join(names)}", "TABLE_NOT_FOUND" if False else "INVALID_COLUMN_REFERENCE")
+                    raise self.refused(
+                        qualifier,
+                        f"Unable to resolve reference {'.'.join(names)}",
+                        "INVALID_COLUMN_REFERENCE",
+                    )
                 self._row_outputs(row, state)
                 return
         elif not relations:
-            raise self.refused(state.node, "SELECT * not allowed in queries without FROM clause", "COLUMN_NOT_FOUND")
+            raise self.refused(
+                state.node,
+                "SELECT * not allowed in queries without FROM clause",
+                "COLUMN_NOT_FOUND",
+            )
         if qualifier is None:
             for name, column in state.scope.merged.items():
                 self._column_output(name, column, state, excluded)
         for relation in relations:
             for column in relation.columns:
-                hidden_by_merge = qualifier is None and column.name.lower() in state.scope.merged
+                hidden_by_merge = column.name.lower() in state.scope.merged
                 if not column.hidden and not hidden_by_merge:
                     self._column_output(column.name, column, state, excluded)
 
-    def _column_output(self, name: str, column: ScopeColumn, state: _Select, excluded: set[str]) -> None:
+    def _named_relations(self, names: list[str], scope: Scope | None) -> list[Any]:
+        while scope is not None:
+            found = [
+                r for r in scope.relations if r.alias is not None and r.alias.lower() == names[-1]
+            ]
+            if found:
+                return found
+            scope = scope.parent
+        return []
+
+    def _column_output(
+        self, name: str, column: ScopeColumn, state: _Select, excluded: set[str]
+    ) -> None:
         if name.lower() in excluded:
             return
         value = Typed(column.sql, column.type)
         if self.grouped is not None:
             value = self.grouped.get(column.sql, value)
         state.outputs.append((name, value, False))
+
+    def _aliased_star(self, item: exp.Aliases, state: _Select) -> None:
+        """`row.* AS (a, b)`"""
+        start = len(state.outputs)
+        inner = item.this
+        if isinstance(inner, exp.Column):
+            self._star(inner.this, state, inner)
+        elif isinstance(inner, exp.Star):
+            self._star(inner, state, None)
+        else:
+            self._row_star(inner, state)
+        names = [a.name for a in item.expressions]
+        if len(names) != len(state.outputs) - start:
+            raise self.refused(
+                item,
+                f"Column alias list has {len(names)} entries but relation has {len(state.outputs) - start} columns",
+                "MISMATCHED_COLUMN_ALIASES",
+            )
+        for place, name in enumerate(names, start):
+            state.outputs[place] = (name, state.outputs[place][1], True)
 
     def _row_star(self, item: exp.Dot, state: _Select) -> None:
         value = self.bind(item.this, state.scope)
@@ -293,14 +386,18 @@ class QueryBinder(RelationBinder, CallBinder):
 
     def _output(self, item: Any, state: _Select) -> None:
         bound = self.bind(item, state.scope)
-        state.outputs.append((_name_of(item, len(state.outputs)), bound, isinstance(item, exp.Alias)))
+        state.outputs.append(
+            (_name_of(item, len(state.outputs)), bound, isinstance(item, exp.Alias))
+        )
 
     # --- putting it together
 
     def _assembled(self, state: _Select) -> Query:
         node = state.node
         having = node.args.get("having")
-        having_sql = f" HAVING {self.bind(having.this, state.scope).sql}" if having is not None else ""
+        having_sql = (
+            f" HAVING {self.bind(having.this, state.scope).sql}" if having is not None else ""
+        )
         aliases = [self.fresh("o_") for _ in state.outputs]
         typed = [v for _, v, _ in state.outputs]
         named: dict[str, Typed] = {}
@@ -327,7 +424,13 @@ class QueryBinder(RelationBinder, CallBinder):
         self, node: Any, state: _Select, typed: list[Typed], named: dict[str, Typed],
         aliases: list[str], distinct: bool,
     ) -> list[str]:  # fmt: skip
-        scope = Scope(state.scope.relations, state.scope.parent, state.scope.lambdas, state.scope.merged, named)
+        scope = Scope(
+            state.scope.relations,
+            state.scope.parent,
+            state.scope.lambdas,
+            state.scope.merged,
+            named,
+        )
         items = self._order_items(node.args.get("order"), scope, typed, named)
         if not distinct:
             return items
@@ -337,16 +440,26 @@ class QueryBinder(RelationBinder, CallBinder):
             expression, _, rest = item.partition("\x00")
             bare = expression
             if bare not in by_sql:
-                found = [a for v, a in zip(typed, aliases, strict=True) if comparison.key(v.sql, v.type) == bare]
+                found = [
+                    a
+                    for v, a in zip(typed, aliases, strict=True)
+                    if comparison.key(v.sql, v.type) == bare
+                ]
                 if not found:
-                    raise self.refused(node.args["order"], "For SELECT DISTINCT, ORDER BY expressions must appear in select list", "EXPRESSION_NOT_IN_DISTINCT")
+                    raise self.refused(
+                        node.args["order"],
+                        "For SELECT DISTINCT, ORDER BY expressions must appear in select list",
+                        "EXPRESSION_NOT_IN_DISTINCT",
+                    )
                 value = next(v for v in typed if comparison.key(v.sql, v.type) == bare)
                 out.append(comparison.key(found[0], value.type) + "\x00" + rest)
             else:
                 out.append(by_sql[bare] + "\x00" + rest)
         return out
 
-    def _order_items(self, order: Any, scope: Scope, typed: list[Typed], named: dict[str, Typed]) -> list[str]:
+    def _order_items(
+        self, order: Any, scope: Scope, typed: list[Typed], named: dict[str, Typed]
+    ) -> list[str]:
         if order is None:
             return []
         items = []
@@ -357,17 +470,27 @@ class QueryBinder(RelationBinder, CallBinder):
             items.append(f"{comparison.key(value.sql, value.type)}\x00 {direction} NULLS {nulls}")
         return items
 
-    def _order_value(self, node: Any, scope: Scope, typed: list[Typed], named: dict[str, Typed]) -> Typed:
+    def _order_value(
+        self, node: Any, scope: Scope, typed: list[Typed], named: dict[str, Typed]
+    ) -> Typed:
         if isinstance(node, exp.Literal) and not node.is_string and node.this.isdigit():
             place = int(node.this)
             if not 1 <= place <= len(typed):
-                raise self.refused(node, f"ORDER BY position {place} is not in select list", "INVALID_COLUMN_REFERENCE")
+                raise self.refused(
+                    node,
+                    f"ORDER BY position {place} is not in select list",
+                    "INVALID_COLUMN_REFERENCE",
+                )
             return typed[place - 1]
         if isinstance(node, exp.Column) and len(node.parts) == 1 and node.name.lower() in named:
             return named[node.name.lower()]
         value = self.bind(node, scope)
         if not comparison.orderable(value.type) and value.type.name != "unknown":
-            raise self.refused(node, f"Type {value.type} is not orderable, and therefore cannot be used in ORDER BY", "TYPE_MISMATCH")
+            raise self.refused(
+                node,
+                f"Type {value.type} is not orderable, and therefore cannot be used in ORDER BY",
+                "TYPE_MISMATCH",
+            )
         return value
 
     def _limited(self, node: Any, sql: str, order: list[str]) -> str:
@@ -391,8 +514,12 @@ class QueryBinder(RelationBinder, CallBinder):
 
     def _with_ties(self, sql: str, order_sql: str, count: str | None, node: Any) -> str:
         if not order_sql:
-            raise self.refused(node, "FETCH FIRST WITH TIES clause requires ORDER BY", "MISSING_ORDER_BY")
-        inner = sql.replace("SELECT ", f"SELECT rank() OVER ({order_sql.strip()}) AS rank_ties, ", 1)
+            raise self.refused(
+                node, "FETCH FIRST WITH TIES clause requires ORDER BY", "MISSING_ORDER_BY"
+            )
+        inner = sql.replace(
+            "SELECT ", f"SELECT rank() OVER ({order_sql.strip()}) AS rank_ties, ", 1
+        )
         return f"SELECT * EXCLUDE rank_ties FROM ({inner}) WHERE rank_ties <= {count} ORDER BY rank_ties"
 
     def _count(self, node: Any, at: Any) -> str:
@@ -417,28 +544,39 @@ class QueryBinder(RelationBinder, CallBinder):
             return self._recursive(cte.this, shown, name, given, outer)
         query = self.query(cte.this, outer)
         if given and len(given) != len(query.columns):
-            raise self.refused(cte, f"Column alias list has {len(given)} entries but relation has {len(query.columns)} columns", "MISMATCHED_COLUMN_ALIASES")
-        columns = [OutputColumn(given[i] if given else c.name, c.type) for i, c in enumerate(query.columns)]
+            raise self.refused(
+                cte,
+                f"Column alias list has {len(given)} entries but relation has {len(query.columns)} columns",
+                "MISMATCHED_COLUMN_ALIASES",
+            )
+        columns = [
+            OutputColumn(given[i] if given else c.name, c.type) for i, c in enumerate(query.columns)
+        ]
         self.ctes[shown] = (name, columns)
         internal = [self.fresh("c_") for _ in columns]
         return f"{name}({', '.join(internal)}) AS ({query.sql})"
 
-    def _recursive(self, node: exp.Union, shown: str, name: str, given: list[str], outer: Scope | None) -> str:
+    def _recursive(
+        self, node: exp.Union, shown: str, name: str, given: list[str], outer: Scope | None
+    ) -> str:
         anchor = self.query(node.this, outer)
-        columns = [OutputColumn(given[i] if given else c.name, c.type) for i, c in enumerate(anchor.columns)]
+        columns = [
+            OutputColumn(given[i] if given else c.name, c.type)
+            for i, c in enumerate(anchor.columns)
+        ]
         self.ctes[shown] = (name, columns)
         step = self.query(node.expression, outer)
         for a, b in zip(columns, step.columns, strict=True):
             if not coercion.accepts(b.type, a.type):
-                raise self.refused(node, f"recursion step relation output type ({b.type}) is not coercible to recursion base relation output type ({a.type})", "TYPE_MISMATCH")
+                raise self.refused(
+                    node,
+                    f"recursion step relation output type ({b.type}) is not coercible to recursion base relation output type ({a.type})",
+                    "TYPE_MISMATCH",
+                )
         kinds = [c.type for c in columns]
         internal = [self.fresh("c_") for _ in columns]
         word = "UNION" if node.args.get("distinct", True) else "UNION ALL"
         return f"{name}({', '.join(internal)}) AS ({self.converted(anchor, kinds)} {word} {self.converted(step, kinds)})"
-
-
-def comparison_key(value: Typed) -> str:
-    return comparison.key(value.sql, value.type)
 
 
 def _refers_to(node: Any, name: str) -> bool:
@@ -453,7 +591,9 @@ def _has_aggregate(node: Any) -> bool:
         inner = node.this
         while isinstance(inner, (exp.IgnoreNulls, exp.RespectNulls, exp.Filter)):
             inner = inner.this
-        children = list(inner.iter_expressions()) + [n for k in ("partition_by",) for n in node.args.get(k) or []]
+        children = list(inner.iter_expressions()) + [
+            n for k in ("partition_by",) for n in node.args.get(k) or []
+        ]
         if node.args.get("order") is not None:
             children.append(node.args["order"])
         return any(_has_aggregate(child) for child in children)

@@ -15,6 +15,10 @@ from services.athena.dialect.expressions import ExpressionBinder
 from services.athena.dialect.typed import OutputColumn, Query, Relation, Scope, ScopeColumn, Typed
 from services.athena.trino_types import Type
 
+_ITEM_PARTS = frozenset({
+    "this", "db", "catalog", "alias", "joins", "sample", "expressions", "offset", "order", "limit",
+    "with_", "view", "outer", "ordinality", "laterals",
+})  # fmt: skip
 _COLUMN_NAME = re.compile(r"\bc_\d+\b")
 
 
@@ -77,6 +81,7 @@ class RelationBinder(ExpressionBinder):
     # --- one item
 
     def _item(self, node: Any, scope: Scope) -> str:
+        self.check_parts(node, _ITEM_PARTS)
         joins = node.args.get("joins") or []
         sample = node.args.get("sample")
         if isinstance(node, exp.Table):
@@ -116,13 +121,22 @@ class RelationBinder(ExpressionBinder):
         shown = alias.name if alias is not None and alias.this is not None else name
         visible = [place for place, c in enumerate(columns) if not c[2]]
         if given and len(given) != len(visible):
-            raise self.refused(alias, f"Column alias list has {len(given)} entries but '{shown}' has {len(visible)} columns available", "MISMATCHED_COLUMN_ALIASES")
+            raise self.refused(
+                alias,
+                f"Column alias list has {len(given)} entries but '{shown}' has {len(visible)} columns available",
+                "MISMATCHED_COLUMN_ALIASES",
+            )
         renamed = dict(zip(visible, given, strict=True)) if given else {}
         names = list(unique) if unique else [self.fresh("c_") for _ in columns]
         entries = [
-            ScopeColumn(renamed.get(place, c[0]), c[1], names[place], c[2]) for place, c in enumerate(columns)
+            ScopeColumn(renamed.get(place, c[0]), c[1], names[place], c[2])
+            for place, c in enumerate(columns)
         ]
-        scope.relations.append(Relation(shown, entries, None if alias is not None and alias.this is not None else database))
+        scope.relations.append(
+            Relation(
+                shown, entries, None if alias is not None and alias.this is not None else database
+            )
+        )
         self._last_names = names
         return names
 
@@ -142,33 +156,59 @@ class RelationBinder(ExpressionBinder):
             return f"({source.query.sql}) AS {self.fresh('r')}({', '.join(names)})"
         return self._scan(source, columns, names)
 
-    def _scan(self, source: TableSource, columns: Sequence[tuple[str, Type, bool]], names: Sequence[str]) -> str:
+    def _scan(
+        self, source: TableSource, columns: Sequence[tuple[str, Type, bool]], names: Sequence[str]
+    ) -> str:
         placeholder = f"@@SCAN{len(self.scans)}@@"
         partitions = {c[0]: n for c, n in zip(source.columns, names, strict=True) if c[2]}
-        scan = TableScan(placeholder, source.table, {c[0]: n for c, n in zip(columns, names, strict=True)}, partitions)
+        scan = TableScan(
+            placeholder,
+            source.table,
+            {c[0]: n for c, n in zip(columns, names, strict=True)},
+            partitions,
+        )
         self.scans.append(scan)
         return f"({placeholder}) AS {self.fresh('r')}({', '.join(names)})"
 
     def _table_function(self, node: exp.Table, scope: Scope) -> str:
         call = node.this
-        name = str(call.this).lower() if isinstance(call, exp.Anonymous) else type(call).__name__.lower()
+        name = (
+            str(call.this).lower()
+            if isinstance(call, exp.Anonymous)
+            else type(call).__name__.lower()
+        )
         if name == "sequence":
-            items = [self.bind(a.expression if isinstance(a, (exp.EQ, exp.Kwarg, exp.PropertyEQ)) else a, scope) for a in call.expressions]
+            items = [
+                self.bind(
+                    a.expression if isinstance(a, (exp.EQ, exp.Kwarg, exp.PropertyEQ)) else a, scope
+                )
+                for a in call.expressions
+            ]
             start, stop = items[0].sql, items[1].sql
             step = items[2].sql if len(items) > 2 else "1"
-            names = self._add(scope, node.args.get("alias"), "sequence", [("sequential_number", t.BIGINT, False)])
+            names = self._add(
+                scope, node.args.get("alias"), "sequence", [("sequential_number", t.BIGINT, False)]
+            )
             return f"(SELECT unnest(generate_series(CAST({start} AS BIGINT), CAST({stop} AS BIGINT), CAST({step} AS BIGINT)))) AS {self.fresh('r')}({names[0]})"
         raise self.refused(node, f"Table function '{name}' not registered", "FUNCTION_NOT_FOUND")
 
     def _derived(self, node: exp.Subquery, scope: Scope) -> str:
         alias = node.args.get("alias")
-        if isinstance(node.this, exp.Table) and not any(node.args.get(k) for k in ("order", "limit")):
+        if isinstance(node.this, exp.Table) and not any(
+            node.args.get(k) for k in ("order", "limit")
+        ):
             inner_scope = Scope(parent=scope.parent)
             sql = self._item(node.this, inner_scope)
             if alias is None:
                 scope.relations += inner_scope.relations
                 return f"({sql})" if " JOIN " in sql else sql
-        query = self.query(exp.Subquery(this=node.this.copy() if False else node.this, **{k: node.args.get(k) for k in ("order", "limit", "offset", "with_")}), scope.parent)
+        query = self.query(
+            exp.Subquery(
+                this=node.this.copy() if False else node.this,
+                **{k: node.args.get(k) for k in ("order", "limit", "offset", "with_")},
+            ),
+            scope.parent,
+        )
         columns = [(c.name, c.type, False) for c in query.columns]
         names = self._add(scope, alias, None, columns)
         return f"({query.sql}) AS {self.fresh('r')}({', '.join(names)})"
@@ -179,7 +219,9 @@ class RelationBinder(ExpressionBinder):
         query = self.query(body, inner)
         columns = [(c.name, c.type, False) for c in query.columns]
         names = self._add(scope, node.args.get("alias"), None, columns)
-        return f"LATERAL ({query.sql}) AS {self.fresh('r')}({', '.join(names)})"
+        outside = {c.sql for r in inner.relations for c in r.columns}
+        word = "LATERAL " if outside & set(_COLUMN_NAME.findall(query.sql)) else ""
+        return f"{word}({query.sql}) AS {self.fresh('r')}({', '.join(names)})"
 
     def _values_item(self, node: exp.Values, scope: Scope) -> str:
         kinds, sql = self.values(node, Scope(parent=scope.parent))
@@ -193,11 +235,17 @@ class RelationBinder(ExpressionBinder):
         width = len(rows[0])
         if any(len(row) != width for row in rows):
             other = next(len(row) for row in rows if len(row) != width)
-            raise self.refused(node, f"Values rows have mismatched sizes: {width} vs {other}", "TYPE_MISMATCH")
+            raise self.refused(
+                node, f"Values rows have mismatched sizes: {width} vs {other}", "TYPE_MISMATCH"
+            )
         columns = [self.unify(column, node, "Values rows") for column in zip(*rows, strict=True)]
         kinds = [column[0].type for column in columns]
         listed = [
-            "(" + ", ".join(f"CAST({v.sql} AS {t.duck_type(v.type)})" if v.sql == "NULL" else v.sql for v in row) + ")"
+            "("
+            + ", ".join(
+                f"CAST({v.sql} AS {t.duck_type(v.type)})" if v.sql == "NULL" else v.sql for v in row
+            )
+            + ")"
             for row in zip(*columns, strict=True)
         ]
         return kinds, f"VALUES {', '.join(listed)}"
@@ -212,7 +260,12 @@ class RelationBinder(ExpressionBinder):
                 elif isinstance(inner, exp.Cast):
                     value = self.bind(inner, scope)
                     if value.type.name == "row":
-                        return [Typed(f"({value.sql}).{n}", k) for n, k in zip(t.struct_names(value.type), value.type.args, strict=True)]
+                        return [
+                            Typed(f"({value.sql}).{n}", k)
+                            for n, k in zip(
+                                t.struct_names(value.type), value.type.args, strict=True
+                            )
+                        ]
                     return [value]
             return [self.bind(n, scope) for n in nodes]
         return [self.bind(item, scope)]
@@ -239,14 +292,19 @@ class RelationBinder(ExpressionBinder):
                 element = value.type.args[0]
                 if element.name == "row":
                     outer += [f"({column}).{n}" for n in t.struct_names(element)]
-                    columns += [(n or "", k, False) for n, k in zip(element.fields, element.args, strict=True)]
+                    columns += [
+                        (n or "", k, False)
+                        for n, k in zip(element.fields, element.args, strict=True)
+                    ]
                 else:
                     outer.append(column)
                     columns.append(("", element, False))
             elif value.type.name == "unknown":
                 raise self.refused(node, "Cannot unnest type: unknown", "INVALID_FUNCTION_ARGUMENT")
             else:
-                raise self.refused(node, f"Cannot unnest type: {value.type}", "INVALID_FUNCTION_ARGUMENT")
+                raise self.refused(
+                    node, f"Cannot unnest type: {value.type}", "INVALID_FUNCTION_ARGUMENT"
+                )
         alias = node.args.get("alias")
         if node.args.get("offset"):
             column = self.fresh("u")
@@ -255,7 +313,9 @@ class RelationBinder(ExpressionBinder):
             outer.append(column)
             columns.append(("ordinality", t.BIGINT, False))
             alias = _with_offset(alias, node.args["offset"])
-        columns = [(name or f"_col{i}", kind, hidden) for i, (name, kind, hidden) in enumerate(columns)]
+        columns = [
+            (name or f"_col{i}", kind, hidden) for i, (name, kind, hidden) in enumerate(columns)
+        ]
         names = self._add(scope, alias, None, columns)
         return f"LATERAL (SELECT {', '.join(outer)} FROM (SELECT {', '.join(picks)})) AS {self.fresh('r')}({', '.join(names)})"
 
@@ -268,7 +328,9 @@ class RelationBinder(ExpressionBinder):
         left_relations, right_relations = scope.relations[:before], scope.relations[before:]
         side, kind = (join.side or "").upper(), (join.kind or "").upper()
         word = f"{side} JOIN" if side else "JOIN"
-        if kind == "CROSS" or (not join.args.get("on") and not join.args.get("using") and not join.method):
+        if kind == "CROSS" or (
+            not join.args.get("on") and not join.args.get("using") and not join.method
+        ):
             return f"{left_sql} CROSS JOIN {right_sql}"
         if join.args.get("using") or (join.method or "").upper() == "NATURAL":
             condition = self._using(join, left_relations, right_relations, side, scope)
@@ -281,14 +343,25 @@ class RelationBinder(ExpressionBinder):
         parts = self.conjuncts(join.args["on"], scope, prune=not side)
         return "(" + " AND ".join(parts) + ")"
 
-    def _null_supplied(self, left: Sequence[Relation], right: Sequence[Relation], side: str) -> None:
+    def _null_supplied(
+        self, left: Sequence[Relation], right: Sequence[Relation], side: str
+    ) -> None:
         """Conditions in WHERE must not prune a side that an outer join fills with NULLs."""
         sides = {"LEFT": [right], "RIGHT": [left], "FULL": [left, right]}.get(side, [])
         names = {c.sql for relations in sides for r in relations for c in r.columns}
         for scan in self.scans:
-            scan.partition_columns = {k: v for k, v in scan.partition_columns.items() if v not in names}
+            scan.partition_columns = {
+                k: v for k, v in scan.partition_columns.items() if v not in names
+            }
 
-    def _using(self, join: exp.Join, left: Sequence[Relation], right: Sequence[Relation], side: str, scope: Scope) -> str:
+    def _using(
+        self,
+        join: exp.Join,
+        left: Sequence[Relation],
+        right: Sequence[Relation],
+        side: str,
+        scope: Scope,
+    ) -> str:
         names = [u.name.lower() for u in join.args.get("using") or []]
         if not names:
             theirs = [c.name.lower() for r in right for c in r.columns if not c.hidden]
@@ -304,7 +377,14 @@ class RelationBinder(ExpressionBinder):
             scope.merged[name] = ScopeColumn(a.name, x.type, sql)
         return "(" + " AND ".join(tests) + ")" if tests else "true"
 
-    def _one(self, join: Any, relations: Sequence[Relation], name: str, scope: Scope, merged: bool = False) -> ScopeColumn:
+    def _one(
+        self,
+        join: Any,
+        relations: Sequence[Relation],
+        name: str,
+        scope: Scope,
+        merged: bool = False,
+    ) -> ScopeColumn:
         if merged and name in scope.merged:
             return scope.merged[name]
         found = [c for r in relations for c in r.columns if c.name.lower() == name]
@@ -329,7 +409,11 @@ class RelationBinder(ExpressionBinder):
         for part in parts:
             value = self.bind(part, scope)
             if value.type.name not in ("boolean", "unknown"):
-                raise self.refused(part, f"WHERE clause must evaluate to a boolean: actual type {value.type}", "TYPE_MISMATCH")
+                raise self.refused(
+                    part,
+                    f"WHERE clause must evaluate to a boolean: actual type {value.type}",
+                    "TYPE_MISMATCH",
+                )
             sql = coercion.coerced(value, t.BOOLEAN).sql
             bound.append(sql)
             if prune:

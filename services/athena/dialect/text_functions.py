@@ -18,7 +18,7 @@ from services.athena.dialect.functions import (
     text_of,
 )
 from services.athena.dialect.typed import Scope, Typed
-from services.athena.trino_types import Type, duck_type
+from services.athena.trino_types import Type
 
 V, B, I, VB, BOOL = t.VARCHAR, t.BIGINT, t.INTEGER, t.VARBINARY, t.BOOLEAN  # noqa: E741
 
@@ -26,8 +26,14 @@ overloads("lower", ([V], V, "lower({0})"))
 overloads("upper", ([V], V, "athena_upper({0})"))
 overloads("chr", ([B], V, "athena_chr({0})"))
 overloads("codepoint", ([V], I, "athena_codepoint({0})"))
-overloads("strpos", ([V, V], B, "CAST(strpos({0}, {1}) AS BIGINT)"), ([V, V, B], B, "athena_strpos({0}, {1}, {2})"))
-overloads("replace", ([V, V], V, "replace({0}, {1}, '')"), ([V, V, V], V, "athena_replace({0}, {1}, {2})"))
+overloads(
+    "strpos",
+    ([V, V], B, "CAST(strpos({0}, {1}) AS BIGINT)"),
+    ([V, V, B], B, "athena_strpos({0}, {1}, {2})"),
+)
+overloads(
+    "replace", ([V, V], V, "replace({0}, {1}, '')"), ([V, V, V], V, "athena_replace({0}, {1}, {2})")
+)
 overloads("starts_with", ([V, V], BOOL, "starts_with({0}, {1})"))
 overloads("ends_with", ([V, V], BOOL, "ends_with({0}, {1})"))
 overloads("levenshtein_distance", ([V, V], B, "athena_levenshtein({0}, {1})"))
@@ -35,23 +41,36 @@ overloads("hamming_distance", ([V, V], B, "athena_hamming({0}, {1})"))
 overloads("soundex", ([V], V, "athena_soundex({0})"))
 overloads("luhn_check", ([V], BOOL, "athena_luhn({0})"))
 overloads("translate", ([V, V, V], V, "athena_translate({0}, {1}, {2})"))
-overloads("split", ([V, V], t.array(V), "athena_split({0}, {1}, -1)"), ([V, V, B], t.array(V), "athena_split({0}, {1}, {2})"))
+overloads(
+    "split",
+    ([V, V], t.array(V), "athena_split({0}, {1}, -1)"),
+    ([V, V, B], t.array(V), "athena_split({0}, {1}, {2})"),
+)
 overloads("split_part", ([V, V, B], V, "athena_split_part({0}, {1}, {2})"))
 overloads("normalize", ([V], V, "athena_normalize({0}, 'NFC')"))
 overloads("word_stem", ([V], V, "stem({0}, 'english')"), ([V, V], V, "stem({0}, {1})"))
-overloads("concat_ws", ([V, t.array(V)], V, "athena_join({0}, {1})"))
 overloads("to_utf8", ([V], VB, "encode({0})"))
-overloads("from_utf8", ([VB], V, "athena_from_utf8({0}, NULL)"), ([VB, V], V, "athena_from_utf8({0}, {1})"))
+overloads(
+    "from_utf8",
+    ([VB], V, "athena_from_utf8({0}, NULL)"),
+    ([VB, V], V, "athena_from_utf8({0}, {1})"),
+)
 overloads("uuid", ([], t.UUID, "uuid()"))
 overloads("current_user", ([], V, "'athena'"))
 overloads("current_catalog", ([], V, "'awsdatacatalog'"))
 overloads("current_schema", ([], V, "'default'"))
 overloads("version", ([], V, "'0.215-24526-g02c3358'"))
 overloads("human_readable_seconds", ([t.DOUBLE], V, "athena_seconds_text({0})"))
-overloads("parse_presto_data_size", ([V], t.decimal(38), "CAST(athena_data_size({0}) AS DECIMAL(38,0))"))
+overloads(
+    "parse_presto_data_size", ([V], t.decimal(38), "CAST(athena_data_size({0}) AS DECIMAL(38,0))")
+)
 overloads("parse_data_size", ([V], t.decimal(38), "CAST(athena_data_size({0}) AS DECIMAL(38,0))"))
 overloads("parse_duration", ([V], t.DAY_TO_SECOND, "athena_duration({0})"))
-overloads("format_number", ([B], V, "athena_short_number(CAST({0} AS VARCHAR))"), ([t.DOUBLE], V, "athena_short_number(CAST({0} AS VARCHAR))"))
+overloads(
+    "format_number",
+    ([B], V, "athena_short_number(CAST({0} AS VARCHAR))"),
+    ([t.DOUBLE], V, "athena_short_number(CAST({0} AS VARCHAR))"),
+)
 overloads("bar", ([t.DOUBLE, B], V, "{0}"))
 
 for _name in ("protocol", "host", "path", "query", "fragment"):
@@ -69,7 +88,9 @@ def length(b: Any, node: Any, args: list[Typed]) -> Typed:
     if kind.name == "varbinary":
         return Typed(f"CAST(octet_length({args[0].sql}) AS BIGINT)", B)
     if kind.name == "char":
-        return Typed(f"CASE WHEN {args[0].sql} IS NOT NULL THEN CAST({kind.params[0]} AS BIGINT) END", B)
+        return Typed(
+            f"CASE WHEN {args[0].sql} IS NOT NULL THEN CAST({kind.params[0]} AS BIGINT) END", B
+        )
     if kind.name not in ("varchar", "unknown"):
         raise mismatch(b, node, "length", args)
     return Typed(f"CAST(length({text_of(b, node, args[0])}) AS BIGINT)", B)
@@ -81,7 +102,10 @@ def substr(b: Any, node: Any, args: list[Typed]) -> Typed:
     need(b, node, "substr", args, 2, 3)
     rest = [b.coerce(a, B, node).sql for a in args[1:]]
     if args[0].type.name == "varbinary":
-        return Typed(f"athena_substr_binary({args[0].sql}, {rest[0]}, {rest[1] if len(rest) == 2 else 'NULL'}, {str(len(rest) == 2).lower()})", VB)
+        return Typed(
+            f"athena_substr_binary({args[0].sql}, {rest[0]}, {rest[1] if len(rest) == 2 else 'NULL'}, {str(len(rest) == 2).lower()})",
+            VB,
+        )
     x = text_of(b, node, args[0])
     many = f", {rest[1]}" if len(rest) == 2 else ""
     start = rest[0]
@@ -89,7 +113,10 @@ def substr(b: Any, node: Any, args: list[Typed]) -> Typed:
     if len(rest) == 2:
         beyond += f" OR {rest[1]} <= 0"
     tests = " AND ".join(f"{v} IS NOT NULL" for v in (x, *rest))
-    return Typed(f"CASE WHEN {tests} THEN CASE WHEN {beyond} THEN '' ELSE substring({x}, {start}{many}) END END", V)
+    return Typed(
+        f"CASE WHEN {tests} THEN CASE WHEN {beyond} THEN '' ELSE substring({x}, {start}{many}) END END",
+        V,
+    )
 
 
 @function("trim")
@@ -132,7 +159,10 @@ def _padded(b: Any, node: Any, name: str, args: list[Typed]) -> Typed:
     need(b, node, name, args, 3)
     size = b.coerce(args[1], B, node).sql
     if args[0].type.name == "varbinary":
-        return Typed(f"athena_pad_binary({args[0].sql}, {size}, {args[2].sql}, {str(name == 'lpad').lower()})", VB)
+        return Typed(
+            f"athena_pad_binary({args[0].sql}, {size}, {args[2].sql}, {str(name == 'lpad').lower()})",
+            VB,
+        )
     x, letters = text_of(b, node, args[0]), text_of(b, node, args[2])
     return Typed(f"athena_pad({x}, {size}, {letters}, {str(name == 'lpad').lower()})", V)
 
@@ -148,10 +178,23 @@ def reverse(b: Any, node: Any, args: list[Typed]) -> Typed:
     return Typed(f"athena_reverse({text_of(b, node, args[0])})", V)
 
 
+@function("concat_ws")
+def concat_ws(b: Any, node: Any, args: list[Typed]) -> Typed:
+    if len(args) < 2:
+        raise mismatch(b, node, "concat_ws", args)
+    separator = text_of(b, node, args[0])
+    if len(args) == 2 and args[1].type.name == "array":
+        return Typed(f"athena_join({separator}, {b.coerce(args[1], t.array(V), node).sql})", V)
+    listed = ", ".join(text_of(b, node, a) for a in args[1:])
+    return Typed(f"athena_join({separator}, [{listed}])", V)
+
+
 @function("concat")
 def concat(b: Any, node: Any, args: list[Typed]) -> Typed:
     if len(args) < 2:
-        raise b.refused(node, "There must be two or more concatenation arguments", "INVALID_FUNCTION_ARGUMENT")
+        raise b.refused(
+            node, "There must be two or more concatenation arguments", "INVALID_FUNCTION_ARGUMENT"
+        )
     return concatenated(b, node, args)
 
 
@@ -168,24 +211,38 @@ def concatenated(b: Any, node: Any, args: list[Typed]) -> Typed:
 
 
 def _arrays(b: Any, node: Any, args: list[Typed]) -> Typed:
-    kind = next(a.type for a in args if a.type.name == "array")
-    for a in args:
-        found = coercion.common(kind, a.type) if a.type.name == "array" else coercion.common(kind.args[0], a.type)
-        if found is None:
-            lifted = coercion.common(kind, t.array(a.type))
-            if lifted is None:
-                raise mismatch(b, node, "concat", args)
-            found = lifted
-        kind = found if a.type.name == "array" else t.array(found)
+    """Arrays and elements; a NULL among them makes the whole NULL."""
+    kind = _array_kind(args)
+    if kind is None:
+        raise mismatch(b, node, "concat", args)
     parts = []
     for a in args:
-        if a.type.name == "array":
-            parts.append(coercion.coerced(a, kind).sql)
+        if coercion.common(a.type, kind) == kind and a.type.name in ("array", "unknown"):
+            parts.append((coercion.coerced(a, kind).sql, coercion.coerced(a, kind).sql))
         else:
             value = coercion.coerced(a, kind.args[0]).sql
-            parts.append(f"[{value}]" if value != "NULL" else f"CAST([NULL] AS {duck_type(kind)})")
-    tests = " AND ".join(f"{p} IS NOT NULL" for p, a in zip(parts, args, strict=True) if a.type.name == "array")
-    return Typed(f"CASE WHEN {tests} THEN ({' || '.join(parts)}) END", kind)
+            parts.append((f"[{value}]", value))
+    tests = " AND ".join(f"{test} IS NOT NULL" for _, test in parts)
+    joined = " || ".join(part for part, _ in parts)
+    return Typed(f"CASE WHEN {tests} THEN ({joined}) END", kind)
+
+
+def _array_kind(args: list[Typed]) -> Type | None:
+    """The array type that takes every argument, itself or as an element."""
+    arrays = [a.type for a in args if a.type.name == "array"]
+    for start in (*arrays, *(t.array(kind) for kind in arrays)):
+        kind: Type | None = start
+        for a in args:
+            if kind is None:
+                break
+            found = coercion.common(kind, a.type) if a.type.name in ("array", "unknown") else None
+            if found is None:
+                element = coercion.common(kind.args[0], a.type)
+                found = t.array(element) if element is not None else None
+            kind = found
+        if kind is not None:
+            return kind
+    return None
 
 
 def _dpipe(b: Any, node: exp.DPipe, scope: Scope) -> Typed:
@@ -262,12 +319,16 @@ def format_(b: Any, node: Any, args: list[Typed]) -> Typed:
 # --- regular expressions
 
 
-_PLAIN_PATTERN = re.compile(r"(?:[A-Za-z0-9 ,:;=@#%&/_'\"<>!~-]|\\[dwsDWS.\\/()\[\]{}+*?^$|-]|\[\^?(?:[A-Za-z0-9 _.,:;=@/-]|\\[dws.-])+\]|[.^|()]|\(\?:|[*+?](?![+])|\{\d+(?:,\d*)?\}(?!\+))*")
+_PLAIN_PATTERN = re.compile(
+    r"(?:[A-Za-z0-9 ,:;=@#%&/_'\"<>!~-]|\\[dwsDWS.\\/()\[\]{}+*?^$|-]|\[\^?(?:[A-Za-z0-9 _.,:;=@/-]|\\[dws.-])+\]|[.^|()]|\(\?:|[*+?](?![+])|\{\d+(?:,\d*)?\}(?!\+))*"
+)
 
 
 def _native(pattern: Typed) -> bool:
     """Do DuckDB's regular expressions (RE2) read this pattern as Java does?"""
-    return isinstance(pattern.constant, str) and _PLAIN_PATTERN.fullmatch(pattern.constant) is not None
+    return (
+        isinstance(pattern.constant, str) and _PLAIN_PATTERN.fullmatch(pattern.constant) is not None
+    )
 
 
 @function("regexp_like")
@@ -296,7 +357,12 @@ def regexp_extract_all(b: Any, node: Any, args: list[Typed]) -> Typed:
 
 overloads("regexp_split", ([V, V], t.array(V), "athena_regexp_split({0}, {1})"))
 overloads("regexp_count", ([V, V], B, "athena_regexp_count({0}, {1})"))
-overloads("regexp_position", ([V, V], I, "athena_regexp_position({0}, {1}, 1, 1)"), ([V, V, B], I, "athena_regexp_position({0}, {1}, {2}, 1)"), ([V, V, B, B], I, "athena_regexp_position({0}, {1}, {2}, {3})"))
+overloads(
+    "regexp_position",
+    ([V, V], I, "athena_regexp_position({0}, {1}, 1, 1)"),
+    ([V, V, B], I, "athena_regexp_position({0}, {1}, {2}, 1)"),
+    ([V, V, B, B], I, "athena_regexp_position({0}, {1}, {2}, {3})"),
+)
 
 
 @lambda_function("regexp_replace")
@@ -310,7 +376,10 @@ def regexp_replace(b: Any, node: Any, nodes: Any, scope: Scope) -> Typed:
         v = b.fresh("_p")
         inner = f"CASE WHEN {v}.g IS NULL THEN {v}.s ELSE coalesce(list_transform([{v}.g], lambda {names[0]}: {replaced})[1], '\\x00') END"
         joined = f"list_transform({pieces}, lambda {v}: {inner})"
-        return Typed(f"CASE WHEN list_contains({joined}, '\\x00') THEN NULL ELSE array_to_string({joined}, '') END", V)
+        return Typed(
+            f"CASE WHEN list_contains({joined}, '\\x00') THEN NULL ELSE array_to_string({joined}, '') END",
+            V,
+        )
     replacement = text_of(b, node, b.bind(nodes[2], scope)) if len(nodes) == 3 else "''"
     return Typed(f"athena_regexp_replace({x}, {pattern}, {replacement})", V)
 

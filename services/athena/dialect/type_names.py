@@ -26,22 +26,32 @@ def from_node(node: Any, binder: Any, at: Any) -> Type:
     """Raises SqlRefused (`Unknown type`) or SqlNotSupported at `at`."""
     if isinstance(node, exp.Interval) or isinstance(node.this, exp.Interval):
         interval = node if isinstance(node, exp.Interval) else node.this
-        unit = interval.args.get("unit")
+        unit: Any = interval.args.get("unit")
         first = unit.this.name if isinstance(unit, exp.IntervalSpan) else unit.name
         return t.YEAR_TO_MONTH if first.upper() in ("YEAR", "MONTH") else t.DAY_TO_SECOND
     name = getattr(node.this, "value", str(node.this))
-    numbers = [int(p.name) for p in node.expressions if isinstance(p, exp.DataTypeParam) and p.name.isdigit()]
+    numbers = [
+        int(p.name)
+        for p in node.expressions
+        if isinstance(p, exp.DataTypeParam) and p.name.isdigit()
+    ]
     if name in _SIMPLE:
         return _SIMPLE[name]
     if name in _MOMENTS:
         digits = numbers[0] if numbers else 3
         if digits > 12:
-            raise binder.refused(at, f"{_MOMENTS[name].upper()} precision must be in range [0, 12]: {digits}", "TYPE_MISMATCH")
+            raise binder.refused(
+                at,
+                f"{_MOMENTS[name].upper()} precision must be in range [0, 12]: {digits}",
+                "TYPE_MISMATCH",
+            )
         if digits > 6:
-            raise binder.unsupported(at, f"{_MOMENTS[name]}({digits}): more than 6 fractional digits")
+            raise binder.unsupported(
+                at, f"{_MOMENTS[name]}({digits}): more than 6 fractional digits"
+            )
         return Type(_MOMENTS[name], (digits,))
     if name in ("DECIMAL", "NUMERIC"):
-        precision, scale = (numbers + [0])[0] or 38, numbers[1] if len(numbers) > 1 else 0
+        precision, scale = [*numbers, 0][0] or 38, numbers[1] if len(numbers) > 1 else 0
         return t.decimal(precision, scale)
     if name in ("VARCHAR", "NVARCHAR"):
         return t.varchar(numbers[0] if numbers else None)

@@ -56,7 +56,9 @@ class Scope:
 
     def inner(self, lambdas: dict[str, Typed]) -> Scope:
         """The same names under a lambda's parameters."""
-        return Scope(self.relations, self.parent, {**self.lambdas, **lambdas}, self.merged, self.outputs)
+        return Scope(
+            self.relations, self.parent, {**self.lambdas, **lambdas}, self.merged, self.outputs
+        )
 
 
 @dataclass(frozen=True)

@@ -22,13 +22,28 @@ def specification(b: Any, node: Any, scope: Scope) -> str:
     if isinstance(base, exp.Identifier):
         named = b.windows.get(base.name.lower())
         if named is None:
-            raise b.refused(node, f"Cannot resolve WINDOW name {base.name}", "INVALID_WINDOW_REFERENCE")
+            raise b.refused(
+                node, f"Cannot resolve WINDOW name {base.name}", "INVALID_WINDOW_REFERENCE"
+            )
     source = [named] if named is not None else []
-    while source and source[-1] is not None and isinstance(source[-1].args.get("alias"), exp.Identifier):
+    while (
+        source
+        and source[-1] is not None
+        and isinstance(source[-1].args.get("alias"), exp.Identifier)
+    ):
         source.append(b.windows.get(source[-1].args["alias"].name.lower()))
     everything = [node, *source]
-    partition = next((w.args["partition_by"] for w in everything if w is not None and w.args.get("partition_by")), None)
-    order = next((w.args["order"] for w in everything if w is not None and w.args.get("order")), None)
+    partition = next(
+        (
+            w.args["partition_by"]
+            for w in everything
+            if w is not None and w.args.get("partition_by")
+        ),
+        None,
+    )
+    order = next(
+        (w.args["order"] for w in everything if w is not None and w.args.get("order")), None
+    )
     spec = next((w.args["spec"] for w in everything if w is not None and w.args.get("spec")), None)
     if partition:
         keys = [b.bind(p, scope) for p in partition]
