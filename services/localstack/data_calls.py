@@ -6,6 +6,7 @@ front looks each request up by its `X-Amz-Target` header, or by its path below `
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol
 
@@ -79,3 +80,7 @@ class LaterAnswer(NamedTuple):
 DataCall = Callable[[DataRequest], DataAnswer | StreamingAnswer | LaterAnswer | None]
 
 data_calls: dict[str, DataCall] = {}
+
+#: For services whose operations are paths: asked in turn for requests without a target and
+#: without a query, with the path as `target`.
+path_calls: list[tuple[re.Pattern[str], DataCall]] = []

@@ -10,7 +10,14 @@ from typing import Any
 from rolo.serving.twisted import TwistedRequestAdapter
 from twisted.internet import reactor
 
-from services.localstack.data_calls import DataAnswer, LaterAnswer, StreamingAnswer, data_calls
+from services.localstack.data_calls import (
+    DataAnswer,
+    DataCall,
+    LaterAnswer,
+    StreamingAnswer,
+    data_calls,
+    path_calls,
+)
 from services.localstack.front_answers import answer_call, error_answer, refusal, with_request_id
 from services.settings import Settings
 
@@ -102,11 +109,17 @@ class FrontRequest(TwistedRequestAdapter):
             target = path.removeprefix(ADMIN_PATH)
             if target not in data_calls:
                 return error_answer(404, "ResourceNotFoundException", f"There is no {path}.")
-        if target is None or (call := data_calls.get(target)) is None:
+        call = data_calls.get(target) if target is not None else self._path_call(path)
+        if call is None:
             return None
         body = self.content.read()
         self.content.seek(0)
-        return answer_call(call, self.method.decode(), target, headers, body, settings)
+        return answer_call(call, self.method.decode(), target or path, headers, body, settings)
+
+    def _path_call(self, path: str) -> DataCall | None:
+        if b"?" in self.uri:
+            return None
+        return next((call for pattern, call in path_calls if pattern.fullmatch(path)), None)
 
     def _headers(self) -> Mapping[str, str]:
         return {
