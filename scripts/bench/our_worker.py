@@ -1,4 +1,4 @@
-"""One of our workers as a process: worker, endpoint, stream, application."""
+"""One of our workers as a process: name, endpoint, stream, application, settings=value …"""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -23,9 +22,21 @@ from services.connect import connect
 
 
 def write(**event: Any) -> None:
-    line = json.dumps({"t": time.time()} | event) + "\n"
+    """One line; with $WORKER_WRITES=delays not the records but how long they were under way."""
+    data = event.pop("data", None)
+    now = time.time()
+    if data is not None and os.environ.get("WORKER_WRITES") == "delays":
+        event |= {"n": len(data), "delays": delays(data, now)}
+    elif data is not None:
+        event["data"] = [datum.decode() for datum in data]
     with open(os.environ["WORKER_OUTPUT"], "a") as output:
-        output.write(line)
+        output.write(json.dumps({"t": now} | event) + "\n")
+
+
+def delays(data: list[bytes], now: float) -> list[float]:
+    """Of at most a hundred records that begin with `t=<seconds>;`."""
+    stamped = (datum for datum in data[:100] if datum.startswith(b"t="))
+    return [round(now - float(datum[2 : datum.index(b";")]), 5) for datum in stamped]
 
 
 class Processor:
@@ -37,7 +48,7 @@ class Processor:
         write(event="initialize", shard=self._shard_id)
 
     def process_records(self, process_records_input: ProcessRecordsInput) -> None:
-        if data := [record.data.decode() for record in process_records_input.records]:
+        if data := [record.data for record in process_records_input.records]:
             write(event="records", shard=self._shard_id, data=data)
         if time.time() - self._checkpointed > 1:
             self._checkpointed = time.time()
@@ -55,18 +66,21 @@ class Processor:
         shutdown_requested_input.checkpointer.checkpoint()
 
 
-def main(worker_id: str, endpoint_url: str, stream_name: str, application_name: str) -> None:
-    factory: Callable[[], Processor] = Processor
+def main(
+    worker_id: str, endpoint_url: str, stream_name: str, application_name: str, *more: str
+) -> None:
+    given = dict(setting.split("=", 1) for setting in more)
+    settings: dict[str, Any] = {k: int(v) if v.isdigit() else v for k, v in given.items()}
     run_worker(
         application_name,
         stream_name,
-        factory,
+        Processor,
         kinesis=connect("kinesis", endpoint_url),
         dynamodb=connect("dynamodb", endpoint_url),
         worker_id=worker_id,
-        settings=replace(LOCAL, failover_time_millis=3_000),
+        settings=replace(LOCAL, **settings),
     )
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:5])
+    main(*sys.argv[1:])

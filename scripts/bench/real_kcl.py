@@ -1,4 +1,4 @@
-"""Amazon's own KCL (the Java multi-language daemon, with its Python part) as a worker of tests.
+"""Workers as processes: Amazon's own KCL (its Java daemon with its Python part), and ours.
 
 Its jars are kept outside the tree, in `~/.cache/riacho/real-kcl` or where `RIACHO_REAL_KCL` says;
 Maven fetches them there once.
@@ -16,11 +16,9 @@ import tarfile
 import tempfile
 import textwrap
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
-
-import pytest
 
 KCL_VERSION, KCLPY_VERSION = "3.1.3", "3.1.1"
 _COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
@@ -38,6 +36,10 @@ FAST = {
 LIKE_2X = {"clientVersionConfig": "CLIENT_VERSION_CONFIG_COMPATIBLE_WITH_2X"}
 
 
+class RealKclUnavailable(RuntimeError):
+    """It cannot be had on this machine; the message says why."""
+
+
 class RealKcl(NamedTuple):
     """Where the pieces lie."""
 
@@ -47,15 +49,12 @@ class RealKcl(NamedTuple):
 
 
 def bring() -> RealKcl:
-    """The real KCL, fetched when it is not there. Skips (in CI: fails) where it cannot be had."""
+    """The real KCL, fetched when it is not there. Raises RealKclUnavailable."""
     java, maven = shutil.which("java"), shutil.which("mvn")
     folder = Path(os.environ.get("RIACHO_REAL_KCL", Path.home() / ".cache/riacho/real-kcl"))
     jars, python_part = folder / "kcl", folder / f"amazon_kclpy-{KCLPY_VERSION}"
     if java is None or (maven is None and not jars.is_dir()):
-        reason = "the real KCL needs a Java runtime and, to be fetched, Maven"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
+        raise RealKclUnavailable("The real KCL needs a Java runtime and, to be fetched, Maven.")
     if not jars.is_dir():
         assert maven is not None
         _fetch_jars(maven, jars)
@@ -135,6 +134,10 @@ class WorkerProcess:
         return self._log.read_text(errors="replace")
 
     @property
+    def is_real(self) -> bool:
+        return self.name.startswith("real")
+
+    @property
     def pid(self) -> int:
         return self._process.pid
 
@@ -170,9 +173,10 @@ def real_worker(
     application_name: str,
     folder: Path,
     extra: dict[str, str] | None = None,
-) -> Any:
-    """The daemon as worker `name`; its processor is `real_processor.py` beside this file."""
-    script = Path(__file__).with_name("real_processor.py")
+    **environment: str,
+) -> AbstractContextManager[WorkerProcess]:
+    """The daemon as worker `name`; its processor is `real_kcl_processor.py` beside this file."""
+    script = Path(__file__).with_name("real_kcl_processor.py")
     properties = {
         "executableName": f"{sys.executable} {script}",
         "streamArn": f"arn:aws:kinesis:us-east-1:000000000000:stream/{stream_name}",
@@ -213,14 +217,20 @@ def real_worker(
         AWS_SECRET_ACCESS_KEY="test",
         AWS_REGION="us-east-1",
         AWS_EC2_METADATA_DISABLED="true",
+        **environment,
     )
 
 
 def our_worker(
-    name: str, endpoint_url: str, stream_name: str, application_name: str, folder: Path
-) -> Any:
-    """Our worker in a process of its own: `our_worker.py` beside this file."""
-    script = Path(__file__).with_name("our_worker.py")
-    command = [sys.executable, str(script), name, endpoint_url, stream_name, application_name]
-    root = str(Path(__file__).parents[3])
-    return started(name, command, folder, PYTHONPATH=root)
+    name: str,
+    endpoint_url: str,
+    stream_name: str,
+    application_name: str,
+    folder: Path,
+    *more: str,
+    **environment: str,
+) -> AbstractContextManager[WorkerProcess]:
+    """Our worker in a process of its own: `our_worker.py` beside this file; `more` for it."""
+    command = [sys.executable, "-m", "scripts.bench.our_worker", name, endpoint_url]
+    command += [stream_name, application_name, *more]
+    return started(name, command, folder, **environment)

@@ -12,9 +12,21 @@ from amazon_kclpy.v3 import processor  # type: ignore[import-not-found]
 
 
 def write(**event: Any) -> None:
-    line = json.dumps({"t": time.time(), "pid": os.getpid()} | event) + "\n"
+    """One line; with $WORKER_WRITES=delays not the records but how long they were under way."""
+    data = event.pop("data", None)
+    now = time.time()
+    if data is not None and os.environ.get("WORKER_WRITES") == "delays":
+        event |= {"n": len(data), "delays": delays(data, now)}
+    elif data is not None:
+        event["data"] = [datum.decode() for datum in data]
     with open(os.environ["WORKER_OUTPUT"], "a") as output:
-        output.write(line)
+        output.write(json.dumps({"t": now, "pid": os.getpid()} | event) + "\n")
+
+
+def delays(data: list[bytes], now: float) -> list[float]:
+    """Of at most a hundred records that begin with `t=<seconds>;`."""
+    stamped = (datum for datum in data[:100] if datum.startswith(b"t="))
+    return [round(now - float(datum[2 : datum.index(b";")]), 5) for datum in stamped]
 
 
 class Processor(processor.RecordProcessorBase):  # type: ignore[misc]
@@ -26,8 +38,8 @@ class Processor(processor.RecordProcessorBase):  # type: ignore[misc]
         write(event="initialize", shard=self._shard_id)
 
     def process_records(self, process_records_input: Any) -> None:
-        data = [record.binary_data.decode() for record in process_records_input.records]
-        subs = [record.sub_sequence_number for record in process_records_input.records]
+        data = [record.binary_data for record in process_records_input.records]
+        subs = [record.sub_sequence_number for record in process_records_input.records[:100]]
         write(event="records", shard=self._shard_id, data=data, subs=subs)
         if time.time() - self._checkpointed > 1:
             self._checkpointed = time.time()
