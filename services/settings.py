@@ -45,6 +45,11 @@ class Settings:
         "`auto` takes `local` where it runs.",
         choices=("auto", "local", "light"),
     )
+    object_storage: str = setting(
+        "disk",
+        "Where S3 keeps objects: `disk` survives kill -9, `memory` is for tests.",
+        choices=("disk", "memory"),
+    )
     stream_storage: str = setting(
         "disk",
         "Where records are kept: `disk` survives kill -9, `memory` is for tests.",

@@ -1,0 +1,107 @@
+"""What S3 knows, on disk: a row per bucket, per key, per upload, written before the answer. Pure.
+
+The cost of a write does not grow with the number of objects. What a row holds is the caller's
+affair; the journal knows only which body files it names, so that it can tell which are no longer
+named by any.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+#: Written into the file; another number is another, unreadable, form.
+VERSION = 1
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS rows (
+    kind TEXT, bucket TEXT, name TEXT, content BLOB NOT NULL, bodies TEXT NOT NULL,
+    PRIMARY KEY (kind, bucket, name)
+) WITHOUT ROWID
+"""
+
+
+class JournalRefused(RuntimeError):
+    """The file is damaged or of another version."""
+
+
+class Row(NamedTuple):
+    """One thing: `kind` is `bucket`, `object`, `upload` or `tags`; `bodies` are file names."""
+
+    kind: str
+    bucket: str
+    name: str
+    content: bytes
+    bodies: tuple[str, ...] = ()
+
+
+class Journal:
+    """Rows in SQLite; may be used from every thread. `sync` also survives a power cut."""
+
+    def __init__(self, file: Path, *, sync: bool = False) -> None:
+        self._lock = threading.Lock()
+        self._database = sqlite3.connect(file, check_same_thread=False, isolation_level=None)
+        try:
+            self._prepare(sync)
+        except (JournalRefused, sqlite3.DatabaseError) as error:
+            self._database.close()
+            raise JournalRefused(f"{file} cannot be read ({error}).") from None
+
+    def _prepare(self, sync: bool) -> None:
+        execute = self._database.execute
+        version = execute("PRAGMA user_version").fetchone()[0]
+        if version not in (0, VERSION):
+            raise JournalRefused(f"it has version {version}, this engine reads {VERSION}")
+        execute("PRAGMA journal_mode=WAL")
+        execute(f"PRAGMA synchronous={'FULL' if sync else 'OFF'}")
+        execute(_SCHEMA)
+        execute(f"PRAGMA user_version={VERSION}")
+
+    def write(self, rows: Iterable[Row], removed: Iterable[tuple[str, str, str]] = ()) -> set[str]:
+        """Put and remove rows, all or nothing; the bodies that no row of these names any more."""
+        rows, removed = list(rows), list(removed)
+        with self._lock, self._database:
+            self._database.execute("BEGIN")
+            named = [self._bodies(key) for key in (*(row[:3] for row in rows), *removed)]
+            self._database.executemany(
+                "DELETE FROM rows WHERE kind = ? AND bucket = ? AND name = ?", removed
+            )
+            self._database.executemany(
+                "INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?, ?)",
+                [(*row[:4], " ".join(row.bodies)) for row in rows],
+            )
+        still_named = {body for row in rows for body in row.bodies}
+        return {body for bodies in named for body in bodies} - still_named
+
+    def _bodies(self, key: tuple[str, str, str]) -> list[str]:
+        found = self._database.execute(
+            "SELECT bodies FROM rows WHERE kind = ? AND bucket = ? AND name = ?", key
+        ).fetchone()
+        return found[0].split() if found else []
+
+    def remove_bucket(self, bucket: str) -> None:
+        """Forget a bucket and all that is in it."""
+        with self._lock, self._database:
+            self._database.execute("DELETE FROM rows WHERE bucket = ?", (bucket,))
+
+    def rows(self, kind: str) -> Iterator[Row]:
+        """Every row of a kind, by bucket and name."""
+        with self._lock:
+            found = self._database.execute(
+                "SELECT * FROM rows WHERE kind = ? ORDER BY bucket, name", (kind,)
+            ).fetchall()
+        for kind, bucket, name, content, bodies in found:
+            yield Row(kind, bucket, name, content, tuple(bodies.split()))
+
+    def bodies(self) -> set[str]:
+        """Every body that some row names."""
+        with self._lock:
+            found = self._database.execute("SELECT bodies FROM rows WHERE bodies != ''").fetchall()
+        return {body for (bodies,) in found for body in bodies.split()}
+
+    def close(self) -> None:
+        with self._lock:
+            self._database.close()

@@ -1,0 +1,189 @@
+"""LocalStack's S3 that survives kill -9, unless the settings want it in memory."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import pickle
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from localstack.services.plugins import Service, aws_provider
+
+from services.localstack.running import running
+from services.localstack.s3.journal import Journal, JournalRefused, Row
+
+LOG = logging.getLogger(__name__)
+
+#: Calls that change nothing.
+READING = ("Get", "List", "Head", "Select")
+#: What reading a damaged or foreign journal raises.
+UNREADABLE = (
+    JournalRefused,
+    sqlite3.DatabaseError,
+    pickle.UnpicklingError,
+    AttributeError,
+    ImportError,
+    EOFError,
+)
+NOT_KEPT = (
+    b'<?xml version="1.0" encoding="UTF-8"?><Error><Code>InternalError</Code>'
+    b"<Message>The change could not be written to disk. Please try again.</Message></Error>"
+)
+
+
+@aws_provider(api="s3", name="riacho")
+def s3() -> Service:
+    """S3."""
+    from localstack.services.s3.provider import S3Provider
+
+    settings = running().settings
+    if settings.object_storage == "memory":
+        return Service.for_provider(S3Provider())
+    return Service.for_provider(S3Provider(_durable()))
+
+
+def _durable() -> Any:
+    from localstack.aws import handlers
+
+    from services.localstack.s3.bodies import BodyStore
+
+    folder = running().settings.data_dir / "s3"
+    try:
+        memory = _load(folder)
+    except UNREADABLE as why:
+        aside = folder.with_name(f"s3.set-aside-{time.time_ns()}")
+        folder.rename(aside)
+        LOG.error("S3 starts empty: what it kept cannot be read (%s). It is in %s.", why, aside)
+        memory = _load(folder)
+    store = BodyStore(folder / "bodies")
+    store.remove_all_but(memory.journal.bodies())
+
+    def save(chain: Any, context: Any, response: Any) -> None:
+        operation = context.operation
+        if not (operation and context.service.service_name == "s3"):
+            return
+        if response.status_code >= 400 or operation.name.startswith(READING):
+            return
+        try:
+            store.discard(memory.save(context))
+        except (sqlite3.Error, OSError) as error:
+            LOG.error("S3 could not keep what %s changed: %s", operation.name, error)
+            response.status_code = 500
+            response.set_response(NOT_KEPT)
+
+    handlers.run_custom_response_handlers.append(save)
+    return store
+
+
+def _load(folder: Path) -> Memory:
+    from localstack.services.s3.models import s3_stores
+
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    sync = running().settings.stream_sync == "always"
+    memory = Memory(s3_stores, Journal(folder / "journal.sqlite3", sync=sync))
+    memory.load()
+    return memory
+
+
+class Memory:
+    """LocalStack's S3 in memory, and how each call's change reaches the journal."""
+
+    def __init__(self, stores: Any, journal: Journal) -> None:
+        self._stores = stores
+        self.journal = journal
+        self._tagged: set[str] = set()
+
+    # Saving
+
+    def save(self, context: Any) -> set[str]:
+        """Write what a call changed; the bodies that are no longer named."""
+        request, name = context.service_request or {}, request_bucket(context)
+        store = self._stores[context.account_id][context.region]
+        bucket = store.buckets.get(name) or self._find(name)
+        if bucket is None:
+            if context.operation.name == "DeleteBucket":
+                self.journal.remove_bucket(name)
+            return set()
+        rows = [*self._changed(context, request, bucket), *self._tags(bucket)]
+        gone = [row[:3] for row in rows if not row.content]
+        return self.journal.write([row for row in rows if row.content], gone)
+
+    def _changed(self, context: Any, request: Any, bucket: Any) -> Iterator[Row]:
+        """Rows without content are to be removed."""
+        operation = context.operation.name
+        upload_id = request.get("UploadId") or (context.service_response or {}).get("UploadId")
+        if upload_id:
+            yield self._upload(bucket, upload_id)
+        if operation == "DeleteObjects":
+            for each in request["Delete"]["Objects"]:
+                yield self._object(bucket, each["Key"])
+        elif operation in ("PostObject", "PutBucketVersioning"):
+            for key in list(bucket.objects._store):
+                yield self._object(bucket, key)
+            yield self._shell(bucket)
+        elif request.get("Key"):
+            yield self._object(bucket, request["Key"])
+        else:
+            yield self._shell(bucket)
+
+    def _shell(self, bucket: Any) -> Row:
+        """The bucket without what is in it."""
+        shell = copy.copy(bucket)
+        shell.objects, shell.multiparts = type(bucket.objects)(), {}
+        return Row("bucket", bucket.name, "", pickle.dumps(shell))
+
+    def _object(self, bucket: Any, key: str) -> Row:
+        kept = bucket.objects._store.get(key)
+        if not kept:
+            return Row("object", bucket.name, key, b"")
+        versions = kept.values() if isinstance(kept, dict) else [kept]
+        bodies = tuple(body for v in versions if (body := getattr(v, "body", "")))
+        return Row("object", bucket.name, key, pickle.dumps(kept), bodies)
+
+    def _upload(self, bucket: Any, upload_id: str) -> Row:
+        upload = bucket.multiparts.get(upload_id)
+        if upload is None:
+            return Row("upload", bucket.name, upload_id, b"")
+        bodies = tuple(part.body for part in upload.parts.values())
+        return Row("upload", bucket.name, upload_id, pickle.dumps(upload), bodies)
+
+    def _tags(self, bucket: Any) -> list[Row]:
+        tags = self._stores[bucket.bucket_account_id][bucket.bucket_region].tags
+        name = f"{bucket.bucket_account_id}/{bucket.bucket_region}"
+        if not tags._tags and name not in self._tagged:
+            return []
+        self._tagged.add(name)
+        return [Row("tags", "", name, pickle.dumps(tags))]
+
+    def _find(self, name: str) -> Any:
+        for _, _, store in self._stores.iter_stores():
+            if name in store.buckets:
+                return store.buckets[name]
+        return None
+
+    # Loading
+
+    def load(self) -> None:
+        """Bring back everything that was kept."""
+        for row in self.journal.rows("bucket"):
+            bucket = pickle.loads(row.content)
+            store = self._stores[bucket.bucket_account_id][bucket.bucket_region]
+            store.buckets[bucket.name] = bucket
+            store.global_bucket_map[bucket.name] = bucket.bucket_account_id
+        for row in self.journal.rows("object"):
+            self._find(row.bucket).objects._store[row.name] = pickle.loads(row.content)
+        for row in self.journal.rows("upload"):
+            self._find(row.bucket).multiparts[row.name] = pickle.loads(row.content)
+        for row in self.journal.rows("tags"):
+            account_id, region = row.name.split("/")
+            self._tagged.add(row.name)
+            self._stores[account_id][region].tags = pickle.loads(row.content)
+
+
+def request_bucket(context: Any) -> str:
+    """The bucket that a call is about; CopyObject's is the one copied to."""
+    return str((context.service_request or {}).get("Bucket") or "")
