@@ -8,6 +8,7 @@ the header alone, which tells a write that was cut short from bytes that changed
 from __future__ import annotations
 
 import struct
+from array import array
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 from zlib import crc32
@@ -103,6 +104,27 @@ def check(buffer: memoryview, offset: int) -> Frame:
     if end > len(buffer):
         raise FrameTorn(offset)
     raise FrameDamaged(offset, "a frame's records have changed")
+
+
+def index(
+    buffer: memoryview, offset: int, offsets: array[int], ordinals: array[int], arrivals: array[int]
+) -> tuple[int, int]:
+    """Note down all frames up to the end, or to the first that `check` would refuse.
+
+    Returns where that is, and the ordinal after the last frame. A log of single records has a
+    frame per record, so this loop decides how long an engine takes to start.
+    """
+    unpack, end_of_buffer, next_ordinal = _HEADER.unpack_from, len(buffer), 0
+    while offset + HEADER_BYTES <= end_of_buffer:
+        magic, frame_crc, _, length, count, _, ordinal, arrival = unpack(buffer, offset)
+        end = offset + HEADER_BYTES + length
+        if magic != MAGIC or crc32(buffer[offset + _FRAME_CHECKED_FROM : end]) != frame_crc:
+            break
+        offsets.append(offset)
+        ordinals.append(ordinal)
+        arrivals.append(arrival)
+        offset, next_ordinal = end, ordinal + count
+    return offset, next_ordinal
 
 
 def decode(buffer: bytes, frame: Frame) -> list[Payload]:

@@ -119,15 +119,14 @@ def recover_segment(folder: Folder, name: str, successor: str | None) -> Recover
         return Recovered(None, torn=True)
     should_end = None if successor is None else previous_end(folder, successor)
     if (reason := _wrong_header(content, base)) is not None:
-        return _set_aside(folder, name, content, [], reason, should_end)
-    frames, torn_at, reason = _scan(content)
-    segment = Segment(base)
-    for found in frames:
-        segment.add_frame(found)
+        return _set_aside(folder, name, content, Segment(base), reason, should_end)
+    segment, torn_at, reason = _index(content, base), None, None
+    if segment.end < len(content):
+        segment, torn_at, reason = _scan(content, base)
     if should_end is not None and segment.next_ordinal < should_end:
         reason = reason or "it ends too early"
     if reason is not None:
-        return _set_aside(folder, name, content, frames, reason, should_end)
+        return _set_aside(folder, name, content, segment, reason, should_end)
     if torn_at is not None:
         folder.truncate(name, torn_at)
     return Recovered(segment, torn=torn_at is not None)
@@ -144,44 +143,59 @@ def _wrong_header(content: bytes, base: int) -> str | None:
     return None
 
 
-def _scan(content: bytes) -> tuple[list[frame.Frame], int | None, str | None]:
+def _index(content: bytes, base: int) -> Segment:
+    """The frames up to the first that is not as it was written."""
+    segment = Segment(base)
+    end, next_ordinal = frame.index(
+        memoryview(content),
+        HEADER_BYTES,
+        segment.offsets,
+        segment.first_ordinals,
+        segment.arrivals,
+    )
+    segment.end, segment.next_ordinal = end, next_ordinal or base
+    return segment
+
+
+def _scan(content: bytes, base: int) -> tuple[Segment, int | None, str | None]:
     """All good frames, where the tail is torn, and the first reason for damage."""
-    view, offset = memoryview(content), HEADER_BYTES
-    frames: list[frame.Frame] = []
+    view, offset, segment = memoryview(content), HEADER_BYTES, Segment(base)
     reason: str | None = None
     while offset < len(content):
         try:
             found = frame.check(view, offset)
         except frame.FrameTorn:
-            return frames, offset, reason
+            return segment, offset, reason
         except frame.FrameDamaged as damaged:
             reason = reason or str(damaged)
             offset = content.find(frame.MAGIC, offset + 1)
             if offset < 0:
                 break
             continue
-        frames.append(found)
+        segment.add_frame(found)
         offset = found.end
-    return frames, None, reason
+    return segment, None, reason
 
 
 def _set_aside(
     folder: Folder,
     name: str,
     content: bytes,
-    frames: Sequence[frame.Frame],
+    good: Segment,
     reason: str,
     should_end: int | None,
 ) -> Recovered:
-    """Keep the file under another name, and go on with a new one of what is still good."""
+    """Keep the file under another name, and go on with a new one of the frames that are good."""
     base = Segment.base_of(name)
-    segment, good = Segment(base), [header(base, previous_end(folder, name))]
+    view = memoryview(content)
+    frames = [frame.check(view, offset) for offset in good.offsets]
+    segment, pieces = Segment(base), [header(base, previous_end(folder, name))]
     for found in frames:
-        good.append(content[found.offset : found.end])
+        pieces.append(content[found.offset : found.end])
         size = found.end - found.offset
         segment.add_frame(found._replace(offset=segment.end, end=segment.end + size))
     kept_as, temporary = _free_name(folder, name), f"{name}.new"
-    folder.write(temporary, 0, b"".join(good))
+    folder.write(temporary, 0, b"".join(pieces))
     folder.rename(name, kept_as)
     folder.rename(temporary, name)
     if should_end is None and frames and frames[-1].end == len(content):
