@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import subprocess
 import sys
 import tempfile
@@ -33,9 +34,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--engines", nargs="+", choices=ENGINES, default=list(ENGINES))
     parser.add_argument("--suites", nargs="+", choices=suites(), default=suites())
+    parser.add_argument("--minutes", type=float, default=20.0, help="the most an engine may take")
     parser.add_argument("--write", action="store_true", help="put the table into docs/fidelity.md")
     options = parser.parse_args(arguments)
-    results = {engine: run(engine, options.suites) for engine in options.engines}
+    results = {engine: run(engine, options.suites, options.minutes) for engine in options.engines}
     printed = table(results)
     print(printed)
     if options.write:
@@ -47,7 +49,7 @@ def suites() -> list[str]:
     return sorted(path.name for path in SUITES.iterdir() if any(path.glob("test_*.py")))
 
 
-def run(engine: str, names: Iterable[str]) -> dict[Contract, str]:
+def run(engine: str, names: Iterable[str], minutes: float) -> dict[Contract, str]:
     """Each contract's result with one engine."""
     print(f"{engine} …", file=sys.stderr, flush=True)
     with tempfile.TemporaryDirectory() as folder:
@@ -67,10 +69,22 @@ def run(engine: str, names: Iterable[str]) -> dict[Contract, str]:
             "not slow",
             *(str(SUITES / name) for name in names),
         ]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+        output = _run(command, minutes)
         if not report.exists():
-            raise SystemExit(f"The suites did not run with {engine}:\n{done.stdout}{done.stderr}")
+            raise SystemExit(f"The suites did not run with {engine}:\n{output}")
         return read(report)
+
+
+def _run(command: Sequence[str], minutes: float) -> str:
+    """What pytest said; when the time is over it is interrupted, and reports what it has."""
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        try:
+            return process.communicate(timeout=minutes * 60)[0]
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGINT)
+            return process.communicate()[0]
 
 
 def read(report: Path) -> dict[Contract, str]:

@@ -26,9 +26,18 @@ class ContractEngine:
     endpoint_url: str | None
     move_clock: Callable[[float], float] | None = None
 
+    @property
+    def patience_seconds(self) -> float:
+        """How long a test waits for it: peers answer at once or not at all."""
+        return 8.0 if self.name in ("moto", "ministack") else 60.0
+
     def client(self, service: str, **config: Any) -> Any:
         """A boto3 client. Requests are not checked on this side: refusing is what is tested."""
-        wanted = {"retries": {"total_max_attempts": 1}, "parameter_validation": False}
+        wanted: dict[str, Any] = {
+            "retries": {"total_max_attempts": 1},
+            "parameter_validation": False,
+            "read_timeout": self.patience_seconds,
+        }
         credentials = (
             {}
             if self.endpoint_url is None

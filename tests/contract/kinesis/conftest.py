@@ -21,6 +21,7 @@ class Streams:
     """Makes streams and reads them; `client` is a plain boto3 client."""
 
     client: Any
+    patience: float
     made: list[str] = field(default_factory=list)
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
@@ -38,7 +39,7 @@ class Streams:
         return name
 
     def settle(self, name: str) -> None:
-        wait_until(lambda: self.summary(name)["StreamStatus"] == "ACTIVE", 60)
+        wait_until(lambda: self.summary(name)["StreamStatus"] == "ACTIVE", self.patience)
 
     def summary(self, name: str) -> dict[str, Any]:
         answer = self.client.describe_stream_summary(StreamName=name)
@@ -73,13 +74,13 @@ class Streams:
             records.extend(answer["Records"])
             return len(records) >= wanted
 
-        wait_until(enough, 30)
+        wait_until(enough, self.patience)
         return records
 
 
 @pytest.fixture
 def streams(contract_engine: ContractEngine) -> Iterator[Streams]:
-    streams = Streams(contract_engine.client("kinesis"))
+    streams = Streams(contract_engine.client("kinesis"), contract_engine.patience_seconds)
     yield streams
     for name in streams.made:
         with contextlib.suppress(ClientError):

@@ -20,7 +20,7 @@ def register(streams: Streams, name: str, consumer_name: str = "reader") -> str:
         answer = streams.client.describe_stream_consumer(ConsumerARN=consumer_arn)
         return str(answer["ConsumerDescription"]["ConsumerStatus"])
 
-    wait_until(lambda: status() == "ACTIVE", 60)
+    wait_until(lambda: status() == "ACTIVE", streams.patience)
     return consumer_arn
 
 
@@ -61,7 +61,10 @@ def test_a_consumer_is_registered_described_listed_and_deregistered(streams: Str
     assert [c["ConsumerARN"] for c in listed] == [consumer_arn]
     assert streams.summary(name)["ConsumerCount"] == 1
     streams.client.deregister_stream_consumer(ConsumerARN=consumer_arn)
-    wait_until(lambda: streams.client.list_stream_consumers(StreamARN=arn)["Consumers"] == [], 60)
+    wait_until(
+        lambda: streams.client.list_stream_consumers(StreamARN=arn)["Consumers"] == [],
+        streams.patience,
+    )
 
 
 def test_a_consumers_name_is_unique_in_its_stream(

@@ -139,14 +139,14 @@ def test_a_deleted_stream_is_gone_after_a_while(streams: Streams) -> None:
 
     streams.client.delete_stream(StreamName=name)
 
-    wait_until(lambda: name not in streams.client.list_streams()["StreamNames"], 60)
+    wait_until(lambda: name not in streams.client.list_streams()["StreamNames"], streams.patience)
 
 
 def test_a_stream_of_the_same_name_starts_anew(streams: Streams) -> None:
     name = streams.create()
     streams.put(name, "old")
     streams.client.delete_stream(StreamName=name)
-    wait_until(lambda: name not in streams.client.list_streams()["StreamNames"], 60)
+    wait_until(lambda: name not in streams.client.list_streams()["StreamNames"], streams.patience)
     streams.client.create_stream(StreamName=name, ShardCount=1)
     streams.settle(name)
 
