@@ -9,12 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from consumers.kcl.record_processor import ProcessorFactory, ShardRecordProcessor
 from consumers.processors.destination import Destination, RejectedRecords
 from consumers.processors.object_store import S3ObjectStore
 from consumers.processors.raw_zone_chain import CutLimits
 from consumers.processors.storing import StoringProcessor
-from consumers.processors.to_dynamodb import DynamoDBTable
+from consumers.processors.to_dynamodb import DynamoDBTable, key_types
 from consumers.processors.to_raw_zone import RawZone
 from consumers.processors.to_rejected import RejectedZone
 
@@ -35,11 +37,30 @@ class ProcessorKind:
     required: tuple[str, ...]
     options: Mapping[str, str]
     make: Callable[[Options, Clients], Destination]
+    #: Raises when what the options name does not exist: told at the start, not shard by shard.
+    check: Callable[[Options, Clients], object]
 
 
 def _to_dynamodb(options: Options, clients: Clients) -> Destination:
     parallel = int(options.get("parallel_batches", 4))
     return DynamoDBTable(clients("dynamodb"), options["table"], parallel_batches=parallel)
+
+
+def _check_table(options: Options, clients: Clients) -> object:
+    return key_types(clients("dynamodb"), options["table"])
+
+
+def _check_bucket(options: Options, clients: Clients) -> object:
+    s3 = clients("s3")
+    try:
+        return s3.head_bucket(Bucket=options["bucket"])
+    except ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:
+            raise
+        there = ", ".join(b["Name"] for b in s3.list_buckets()["Buckets"]) or "none"
+        raise UnknownProcessor(
+            f"There is no bucket {options['bucket']!r}; there are: {there}."
+        ) from None
 
 
 def _to_raw_zone(options: Options, clients: Clients) -> Destination:
@@ -59,6 +80,7 @@ PROCESSORS: dict[str, ProcessorKind] = {
         ("table",),
         {"table": "the table's name", "parallel_batches": "BatchWriteItem calls at a time (4)"},
         _to_dynamodb,
+        _check_table,
     ),
     "to_raw_zone": ProcessorKind(
         "Gzip JSON lines in S3 by hour of arrival, each row in exactly one object.",
@@ -71,6 +93,7 @@ PROCESSORS: dict[str, ProcessorKind] = {
             "max_age_seconds": "how long the first row of an object waits (60)",
         },
         _to_raw_zone,
+        _check_bucket,
     ),
 }
 
@@ -109,6 +132,9 @@ class _Storing:
     def __call__(self) -> Destination:
         return self._kind.make(self._options, self._clients)
 
+    def check(self) -> None:
+        self._kind.check(self._options, self._clients)
+
 
 def _maker(spec: str, clients: Clients) -> Callable[[], Any]:
     name, _, rest = spec.partition(":")
@@ -117,6 +143,7 @@ def _maker(spec: str, clients: Clients) -> Callable[[], Any]:
         maker = _Storing(kind, _options(name, kind, rest), clients)
         try:
             maker()  # a value that is no number should be told now, not in each shard
+            maker.check()
         except ValueError as error:
             raise UnknownProcessor(f"{spec}: {error}") from None
         return maker

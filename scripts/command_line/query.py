@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import sys
 import time
@@ -12,11 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import click
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 from rich.console import Console
 from rich.table import Table
 
-from services.connect import connect
+from scripts.command_line.connection import Connection, with_connection
+from scripts.provisioning import provision_bucket
 
 RESULTS_BUCKET = "riacho-athena-results"
 _ENDED = ("SUCCEEDED", "FAILED", "CANCELLED")
@@ -98,15 +98,11 @@ def _pages(athena: Any, query_execution_id: str) -> Iterator[dict[str, Any]]:
         request["NextToken"] = page["NextToken"]
 
 
-def results_location(output_location: str | None) -> str:
+def results_location(s3: Any, output_location: str | None) -> str:
     """Where results go when nobody says: a bucket of ours, made at first use."""
     if output_location:
         return output_location
-    s3 = connect("s3")
-    try:
-        s3.head_bucket(Bucket=RESULTS_BUCKET)
-    except ClientError:
-        s3.create_bucket(Bucket=RESULTS_BUCKET)
+    provision_bucket(s3, RESULTS_BUCKET)
     return f"s3://{RESULTS_BUCKET}/"
 
 
@@ -164,34 +160,31 @@ def as_json(result: Result) -> str:
 
 @click.command()
 @click.argument("sql")
-@click.option(
-    "--database", "-d", default="default", show_default=True, help="The database of the query."
-)
-@click.option(
-    "--output-location", help=f"Where results are written; default s3://{RESULTS_BUCKET}/."
-)
+@click.option("--database", "-d", default="default", show_default=True, help="Of the query.")
+@click.option("--output-location", help=f"Where results are written (s3://{RESULTS_BUCKET}/).")
 @click.option("--work-group", default="primary", show_default=True, help="The workgroup.")
 @click.option("--json", "json_", is_flag=True, help="One JSON document instead of a table.")
+@with_connection
 def query(
-    sql: str, database: str, output_location: str | None, work_group: str, json_: bool
+    connection: Connection,
+    sql: str,
+    database: str,
+    output_location: str | None,
+    work_group: str,
+    json_: bool,
 ) -> None:
-    """Run one SQL statement (SELECT or DDL) through Athena.
-
-    The engine is the one AWS_ENDPOINT_URL names (see `riacho env`).
-    """
+    """Run one SQL statement (SELECT or DDL) through Athena; `-` reads it from standard input."""
     sql = sys.stdin.read() if sql == "-" else sql
     try:
         result = run(
-            connect("athena"), sql, database=database, work_group=work_group,
-            output_location=results_location(output_location),
-        )  # fmt: skip
+            connection.client("athena"),
+            sql,
+            database=database,
+            work_group=work_group,
+            output_location=results_location(connection.client("s3"), output_location),
+        )
     except QueryStopped as stopped:
-        click.echo(explained(sql, str(stopped)), err=True)
-        raise SystemExit(1) from None
-    except (BotoCoreError, ClientError) as error:
-        where = os.environ.get("AWS_ENDPOINT_URL", "AWS (AWS_ENDPOINT_URL is not set)")
-        click.echo(f"Athena did not answer at {where}: {error}", err=True)
-        raise SystemExit(1) from None
+        raise click.ClickException(explained(sql, str(stopped))) from None
     if json_:
         click.echo(as_json(result))
     else:

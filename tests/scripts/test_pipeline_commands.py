@@ -1,0 +1,212 @@
+"""produce, consume, streams, query and reconcile on a real engine, and users' mistakes."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import signal
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts.provisioning import provision_bucket, provision_stream, provision_table
+from tests.scripts.command import riacho
+from tests.waiting import wait_until
+
+ROWS = """\
+InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country
+536365,85123A,WHITE HANGING HEART T-LIGHT HOLDER,6,12/1/2010 8:26,2.55,17850,United Kingdom
+536365,this line is no row
+536370,22728,"ALARM CLOCK, PINK",24,12/1/2010 8:45,3.75,12583,France
+536371,22086,PAPER CHAIN KIT,many,12/1/2010 9:00,2.55,13748,United Kingdom
+536372,22632,HAND WARMER RED POLKA DOT,-3,12/1/2010 9:01,1.85,,United Kingdom
+"""
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """One test's own stream, bucket and table, and where the engine is."""
+
+    engine: Any
+    name: str
+    folder: Path
+
+    @property
+    def there(self) -> tuple[str, str]:
+        return ("--endpoint-url", self.engine.endpoint_url)
+
+    @property
+    def ledger(self) -> str:
+        return str(self.folder / "sent.ledger")
+
+    def produce(self, *options: str) -> dict[str, Any]:
+        told = riacho(
+            *("produce", "--stream", self.name, "--create-shards", "2", "--json"),
+            *("--ledger", self.ledger, "--bucket", self.name, *self.there, *options),
+        )
+        assert told.returncode == 0, told.stderr
+        facts: dict[str, Any] = json.loads(told.stdout)
+        return facts
+
+    def reconcile(self) -> tuple[int, dict[str, Any]]:
+        told = riacho(
+            *("reconcile", "--ledger", self.ledger, "--bucket", self.name),
+            *("--table", self.name, "--json", *self.there),
+        )
+        assert told.stdout, told.stderr
+        return told.returncode, json.loads(told.stdout)
+
+    @contextmanager
+    def worker(self) -> Iterator[subprocess.Popen[bytes]]:
+        """A `riacho consume` into lake and table, ended with SIGTERM."""
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "scripts.command_line.main", "consume"),
+                *("--stream", self.name, "--worker-id", "w", *self.there),
+                *("--processor", f"to_raw_zone:bucket={self.name},max_age_seconds=0.5"),
+                *("--processor", f"to_dynamodb:table={self.name}"),
+            ],
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(60) == 0
+
+    def items(self) -> int:
+        table = self.engine.client("dynamodb").describe_table(TableName=self.name)["Table"]
+        return int(table["ItemCount"])
+
+
+@pytest.fixture
+def pipeline(engine: Any, tmp_path: Path) -> Pipeline:
+    made = Pipeline(engine, f"pipeline-{uuid.uuid4().hex[:8]}", tmp_path)
+    provision_bucket(engine.client("s3"), made.name)
+    provision_table(engine.client("dynamodb"), made.name)
+    return made
+
+
+def test_what_was_produced_and_consumed_adds_up_until_a_row_is_lost(pipeline: Pipeline):
+    assert pipeline.produce("--count", "600")["acknowledged"] == 600
+    with pipeline.worker():
+        wait_until(lambda: pipeline.items() == 600, seconds=60)
+    code, proof = pipeline.reconcile()
+    assert (code, proof["adds_up"]) == (0, True)
+    assert [(v["stored"], v["missing"], v["doubled"]) for v in proof["verdicts"]] == [
+        (600, 0, 0),
+        (600, 0, 0),
+    ]
+
+    lost = {"event_id": {"S": "online_retail-000042"}}
+    pipeline.engine.client("dynamodb").delete_item(TableName=pipeline.name, Key=lost)
+    code, proof = pipeline.reconcile()
+    assert code == 1
+    assert proof["verdicts"][0]["adds_up"]
+    assert proof["verdicts"][1]["first_missing"] == ["online_retail-000042"]
+    assert list(proof["verdicts"][1]["differing_sums"]) == ["France"]
+
+    history = pipeline.engine.client("s3").list_objects_v2(
+        Bucket=pipeline.name, Prefix=f"reconcile/{pipeline.name}/"
+    )
+    assert history["KeyCount"] == 2
+
+
+def test_rows_that_are_no_rows_are_kept_with_line_and_reason_and_counted(pipeline: Pipeline):
+    (pipeline.folder / "orders.csv").write_text(ROWS)
+    facts = pipeline.produce("--file", str(pipeline.folder / "orders.csv"))
+    assert (facts["acknowledged"], facts["rejected"]) == (3, 2)
+
+    bucket, _, key = facts["rejected_to"].removeprefix("s3://").partition("/")
+    body = pipeline.engine.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+    rows = [json.loads(line) for line in gzip.decompress(body).splitlines()]
+    assert [(row["line_number"], row["reason"]) for row in rows] == [
+        (3, "2 fields instead of 8"),
+        (5, "Quantity is 'many', not a whole number"),
+    ]
+    with pipeline.worker():
+        wait_until(lambda: pipeline.items() == 3, seconds=60)
+    code, proof = pipeline.reconcile()
+    assert (code, proof["rejected_rows"]) == (0, 2)
+
+
+def test_a_poison_record_is_set_aside_and_missing_nowhere(pipeline: Pipeline):
+    pipeline.produce("--count", "10")
+    kinesis = pipeline.engine.client("kinesis")
+    kinesis.put_record(StreamName=pipeline.name, Data=b"\xff no JSON", PartitionKey="poison")
+    with pipeline.worker():
+        wait_until(lambda: pipeline.items() == 10, seconds=60)
+        s3 = pipeline.engine.client("s3")
+        wait_until(
+            lambda: s3.list_objects_v2(Bucket=pipeline.name, Prefix="rejected/")["KeyCount"] == 1
+        )
+    code, proof = pipeline.reconcile()
+    assert (code, proof["rejected_records"]) == (0, 1)
+
+
+def test_streams_lists_a_stream_and_its_shards(pipeline: Pipeline):
+    pipeline.produce("--count", "1")
+    listed = json.loads(riacho("streams", "--json", *pipeline.there).stdout)
+    assert pipeline.name in [row["stream"] for row in listed]
+    shards = json.loads(riacho("streams", pipeline.name, "--json", *pipeline.there).stdout)
+    assert [(s["state"], s["share of keys"]) for s in shards] == [("open", "50.0%")] * 2
+
+
+def test_a_query_error_shows_where_in_the_sql(engine: Any):
+    told = riacho("query", "SELECT 1,\n  nowhere", "--endpoint-url", engine.endpoint_url)
+    assert told.returncode == 1
+    assert "COLUMN_NOT_FOUND: line 2:3: Column 'nowhere' cannot be resolved" in told.stderr
+    assert "\n    ^" in told.stderr
+    assert "Traceback" not in told.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("produce", "--dataset", "tweets", "--create-shards", "1"), "ecommerce, online_retail"),
+        (("produce", "--stream", "absent"), "There is no stream 'absent'; existing ones: "),
+        (("streams", "absent"), "There is no stream 'absent'; existing ones: "),
+        (("consume", "--stream", "absent", "--processor", "x"), "There is no stream 'absent'"),
+        (("reconcile", "--ledger", "no.ledger", "--bucket", "b"), "There is no ledger no.ledger"),
+        (("reconcile", "--ledger", "no.ledger"), "--bucket, --table, or both"),
+    ],
+)
+def test_a_mistake_ends_in_one_sentence(
+    engine: Any, tmp_path: Path, arguments: tuple[str, ...], sentence: str
+):
+    told = riacho(*arguments, "--endpoint-url", engine.endpoint_url, folder=tmp_path)
+    assert told.returncode != 0
+    assert sentence in told.stderr
+    assert "Traceback" not in told.stderr
+
+
+def test_without_an_engine_the_way_to_one_is_told(tmp_path: Path):
+    told = riacho("streams", folder=tmp_path)
+    assert told.returncode == 6
+    assert "riacho up" in told.stderr
+
+
+@pytest.mark.parametrize(
+    ("processor", "sentence"),
+    [
+        ("to_dynamodb:table=absent-table", "There is no table 'absent-table'"),
+        ("to_raw_zone:bucket=absent-bucket", "There is no bucket 'absent-bucket'"),
+        ("to_raw_zone:bucket=b,max_age_seconds=soon", "could not convert string to float"),
+        ("to_nowhere", "there are: to_dynamodb, to_raw_zone"),
+    ],
+)
+def test_a_worker_that_could_store_nothing_does_not_start(
+    pipeline: Pipeline, processor: str, sentence: str
+):
+    provision_stream(pipeline.engine.client("kinesis"), pipeline.name, 1)
+    told = riacho("consume", "--stream", pipeline.name, *pipeline.there, "--processor", processor)
+    assert told.returncode == 1
+    assert sentence in told.stderr
+    assert "Traceback" not in told.stderr
