@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
+from localstack.runtime import hooks
 from localstack.services.lambda_.invocation.plugins import RuntimeExecutorPlugin
-from localstack.services.plugins import Service, aws_provider
+from localstack.services.plugins import SERVICE_PLUGINS, Service, aws_provider
+
+from services.localstack.running import running
 
 if TYPE_CHECKING:
     from localstack.services.lambda_.invocation.runtime_executor import RuntimeExecutor
@@ -28,3 +32,15 @@ def awslambda() -> Service:
     from services.awslambda.provider.service import FunctionsProvider
 
     return Service.for_provider(FunctionsProvider())
+
+
+@hooks.on_infra_ready()
+def go_on() -> None:
+    """Mappings of a former engine read on without waiting for a request to Lambda."""
+    settings = running().settings
+    kept = settings.data_dir.resolve() / "lambda" / "functions.pickle"
+    if settings.stream_storage == "disk" and kept.exists():
+        # Loading takes seconds; the engine's start does not wait for it.
+        threading.Thread(
+            target=SERVICE_PLUGINS.require, args=("lambda",), name="lambda-go-on", daemon=True
+        ).start()

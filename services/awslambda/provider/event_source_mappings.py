@@ -29,6 +29,7 @@ from services.awslambda.event_source_mapping.retrying import Discarded
 from services.awslambda.event_source_mapping.shard_poller import ShardPoller
 from services.awslambda.event_source_mapping.source import StreamSource
 from services.awslambda.event_source_mapping.stream_poller import StreamPoller
+from services.awslambda.provider import kept_state
 from services.kinesis.kinesis import make_kinesis
 from services.localstack.running import running
 
@@ -152,6 +153,7 @@ class StreamWorker(EsmWorker):
         _positions_of(self.uuid).delete()
         _positions.pop(self.uuid, None)
         self.delete_esm_in_store()
+        kept_state.save()
 
     def _source(self) -> StreamSource:
         arn = self._mapping.event_source_arn

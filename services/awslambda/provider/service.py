@@ -21,7 +21,7 @@ from localstack.services.lambda_.provider import LambdaProvider
 from localstack.utils.strings import to_str
 
 from services.awslambda.limits import refuse_payload
-from services.awslambda.provider import quick_invoke
+from services.awslambda.provider import kept_state, quick_invoke
 from services.awslambda.provider.event_source_mappings import StreamWorkerFactory
 from services.awslambda.provider.function_metrics import MetricWriter
 from services.localstack.running import running
@@ -32,8 +32,13 @@ class FunctionsProvider(LambdaProvider):
 
     def __init__(self) -> None:
         replace_parts(self)
+        kept_state.install()
         super().__init__()
         quick_invoke.register(self)
+
+    def on_after_init(self) -> None:
+        super().on_after_init()
+        kept_state.load(self)
 
     def invoke(
         self,
