@@ -154,7 +154,13 @@ class DeliveryStream:
                 seen = self._nudges
                 if self._is_stopping:
                     return
-            self._step()
+            try:
+                self._step()
+            except ServiceUnavailable:
+                return
+            except Exception:
+                LOG.exception("%s could not look after its buffers", self.identity.arn)
+                time.sleep(1)
 
     def _seconds_to_wait(self) -> float:
         times = [self.data.next_due(self._hints)]
@@ -195,11 +201,12 @@ class DeliveryStream:
     # Processing
 
     def _process_what_is_due(self, now: float, at_once: bool) -> None:
-        if self._is_processing:
-            return
-        groups = self.data.incoming(self._hints(INCOMING), now, at_once)
+        with self._changed:
+            if self._is_processing:
+                return
+            groups = self.data.incoming(self._hints(INCOMING), now, at_once)
+            self._is_processing = bool(groups)
         if groups:
-            self._is_processing = True
             self._at.workers.submit(self._process, groups)
 
     def _process(self, groups: Sequence[Any]) -> None:

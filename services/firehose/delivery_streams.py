@@ -92,6 +92,7 @@ class Entry:
             "kinesis_source": self.kinesis_source,
             "direct_put_source": self.direct_put_source,
             "encryption": self.encryption,
+            "status": self.status,
             "tags": self.tags,
         }
 
@@ -142,8 +143,10 @@ class DeliveryStreams:
         """Bring back what a former engine left on disk, and go on delivering it."""
         for path in sorted(self._folder.glob("*/*/*/delivery_stream.json")):
             entry = _entry_from(json.loads(path.read_text()))
-            self._run(entry)
             self._entries[self._key(entry.identity)] = entry
+            self._run(entry)
+            if entry.status == "DELETING":
+                self._start_deleting(entry)
         self._publisher.start()
 
     def nudge(self) -> None:
@@ -153,7 +156,9 @@ class DeliveryStreams:
                 entry.stream.nudge()
 
     def stop(self) -> None:
-        """Deliver what is there as far as it goes, then stop."""
+        """Deliver what is there as far as it goes, then stop. May be called twice."""
+        if self._stopping.is_set():
+            return
         self._stopping.set()
         entries = list(self._entries.values())
         for entry in entries:
@@ -223,6 +228,11 @@ class DeliveryStreams:
             )
         assert entry.stream is not None
         entry.stream.put(contents)
+
+    def partitions(self, name: str, *, region: str, account_id: str) -> set[str]:
+        """The partitions that hold records which are not delivered."""
+        stream = self._find(name, region, account_id).stream
+        return stream.data.partitions() if stream else set()
 
     def put_record(self, request: Request, region: str, account_id: str) -> dict[str, Any]:
         contents = [request["Record"]["Data"]]
@@ -308,9 +318,15 @@ class DeliveryStreams:
 
     def delete(self, request: Request, region: str, account_id: str) -> dict[str, Any]:
         entry = self._find(request["DeliveryStreamName"], region, account_id)
-        entry.status = "DELETING"
-        threading.Thread(target=self._delete, args=(entry,), daemon=True).start()
+        with self._lock:
+            if entry.status != "DELETING":
+                entry.status = "DELETING"
+                self._save(entry)
+                self._start_deleting(entry)
         return {}
+
+    def _start_deleting(self, entry: Entry) -> None:
+        threading.Thread(target=self._delete, args=(entry,), daemon=True).start()
 
     def _delete(self, entry: Entry) -> None:
         if entry.source:

@@ -67,9 +67,11 @@ def user_records(shard_id: str, records: Sequence[Mapping[str, Any]]) -> Iterato
     """What producers put: the KPL's aggregates taken apart."""
     for record in records:
         arrival, number = record["ApproximateArrivalTimestamp"], record["SequenceNumber"]
+        # Kinesis keeps keys that are no valid Unicode; JSON, and so the journal, cannot.
+        key = record["PartitionKey"].encode("utf-8", "replace").decode()
         aggregated = aggregation.unpack(record["Data"])
         if aggregated is None:
-            metadata = KinesisMetadata(number, 0, record["PartitionKey"], shard_id)
+            metadata = KinesisMetadata(number, 0, key, shard_id)
             yield Record(record["Data"], arrival, metadata)
             continue
         for sub_sequence_number, user in enumerate(aggregated):

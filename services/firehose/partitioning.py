@@ -14,7 +14,13 @@ from typing import Any
 import jq
 import orjson
 
-from services.firehose.prefix import Expression, PartitionKeyMissing, expressions, partition_value
+from services.firehose.prefix import (
+    MAX_EVALUATED_LENGTH,
+    Expression,
+    PartitionKeyMissing,
+    expressions,
+    partition_value,
+)
 
 MAX_ACTIVE_PARTITIONS = 500
 #: https://docs.aws.amazon.com/firehose/latest/dev/dynamic-partitioning-multirecord-deaggergation.html
@@ -84,22 +90,36 @@ def partition_expressions(prefix: str) -> tuple[Expression, ...]:
 
 
 def partition_of(prefix: str, keys: Mapping[str, Mapping[str, str]]) -> str:
-    """The partition's name: its keys, as text that `keys_of` reads. Raises RecordNotPartitioned."""
+    """The partition's name: prefix and keys, as text that `partition_from` reads.
+
+    Raises RecordNotPartitioned.
+    """
     try:
         values = [partition_value(e, keys) for e in partition_expressions(prefix)]
+        name = orjson.dumps([prefix, *values]).decode()
     except PartitionKeyMissing as missing:
         raise RecordNotPartitioned(
             "DynamicPartitioning.PartitionKeysMissing", str(missing)
         ) from None
-    return orjson.dumps(values).decode()
+    except TypeError:
+        raise RecordNotPartitioned(
+            "DynamicPartitioning.InvalidPartitionKey", "A partition key is not valid Unicode."
+        ) from None
+    if sum(map(len, values)) > MAX_EVALUATED_LENGTH:
+        raise RecordNotPartitioned(
+            "DynamicPartitioning.PrefixTooLong",
+            f"Length of evaluated prefix cannot be greater than {MAX_EVALUATED_LENGTH}",
+        )
+    return name
 
 
-def keys_of(prefix: str, partition: str) -> dict[str, dict[str, str]]:
-    """Namespaces, keys and values of a partition's name."""
+def partition_from(name: str) -> tuple[str, dict[str, dict[str, str]]]:
+    """The prefix, which an update may have replaced since, and the keys by namespace."""
+    prefix, *values = orjson.loads(name)
     keys: dict[str, dict[str, str]] = {}
-    for e, value in zip(partition_expressions(prefix), orjson.loads(partition), strict=False):
+    for e, value in zip(partition_expressions(prefix), values, strict=True):
         keys.setdefault(e.namespace, {})[e.value] = value
-    return keys
+    return prefix, keys
 
 
 def sub_records(kind: str, delimiter: str, data: bytes) -> list[bytes]:

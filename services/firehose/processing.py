@@ -21,6 +21,8 @@ from services.firehose.prefix import PARTITION_KEY_FROM_LAMBDA, PARTITION_KEY_FR
 from services.firehose.record import Record
 
 PROCESSING_FAILED = "processing-failed"
+#: JSON that is not a subscription event of CloudWatch Logs.
+_NO_LOG_EVENTS = (AttributeError, KeyError, TypeError)
 #: Invokes a function with an event and returns its parsed answer; raises InvocationFailed.
 type Invoke = Callable[[str, Mapping[str, Any]], Any]
 
@@ -94,7 +96,7 @@ class Processing:
         for record in records:
             try:
                 yield from self._log_messages(record._replace(data=gzip.decompress(record.data)))
-            except (OSError, EOFError, zlib.error, ValueError) as error:
+            except (OSError, EOFError, zlib.error, ValueError, *_NO_LOG_EVENTS) as error:
                 self._fail(result, record, "Decompression.Failed", str(error), now)
 
     def _log_messages(self, record: Record) -> Iterator[Record]:

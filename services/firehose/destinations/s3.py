@@ -76,7 +76,8 @@ class S3Destination:
         else:
             wanted = self._configuration.get("Prefix") or ""
             if name == DESTINATION and detail:
-                context = PrefixContext(when, partition_keys=partitioning.keys_of(wanted, detail))
+                wanted, keys = partitioning.partition_from(detail)
+                context = PrefixContext(when, partition_keys=keys)
             prefix = evaluate(wanted, context)
         suffix = object_name.suffix(
             self._stream.name, self._version_id, when, str(uuid.uuid4()), self._extension(name)

@@ -37,7 +37,8 @@ def destinations_of(
         destination = S3Destination(stream, configuration.content, version_id, s3, converter)
     else:
         destination = bucket
-    found: dict[str, Destination] = {ERROR: bucket, DESTINATION: destination}
+    # An update may end a backup while records wait for it: they go to the bucket then.
+    found: dict[str, Destination] = {ERROR: bucket, DESTINATION: destination, BACKUP: bucket}
     if configuration.backup is not None:
         found[BACKUP] = S3Destination(stream, configuration.backup, version_id, s3)
     return found

@@ -53,6 +53,13 @@ def test_aggregates_are_taken_apart_and_ordinary_records_are_not() -> None:
     ]
 
 
+def test_a_partition_key_that_is_no_unicode_does_no_harm() -> None:
+    record = kinesis_record(b"x") | {"PartitionKey": "\ud800"}
+    (found,) = user_records("s", [record])
+    assert found.source is not None
+    assert found.source.partition_key == "?"
+
+
 class Source:
     """A Kinesis stream of its own."""
 

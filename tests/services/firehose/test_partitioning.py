@@ -15,8 +15,8 @@ from services.firehose.partitioning import (
     RecordNotPartitioned,
     compile_query,
     keys_from_query,
-    keys_of,
     keys_of_query,
+    partition_from,
     partition_of,
     sub_records,
 )
@@ -79,15 +79,34 @@ def test_a_partition_is_named_by_its_keys_and_gives_them_back() -> None:
         "partitionKeyFromQuery": {"device": "tv"},
     }
     name = partition_of(PREFIX, keys)
-    assert keys_of(PREFIX, name) == {
-        "partitionKeyFromLambda": {"customer": "7"},
-        "partitionKeyFromQuery": {"device": "tv"},
-    }
+    assert partition_from(name) == (
+        PREFIX,
+        {
+            "partitionKeyFromLambda": {"customer": "7"},
+            "partitionKeyFromQuery": {"device": "tv"},
+        },
+    )
 
 
 def test_a_key_that_the_prefix_needs_may_not_be_missing() -> None:
     with pytest.raises(RecordNotPartitioned, match="must not be null or empty: device"):
         partition_of(PREFIX, {"partitionKeyFromLambda": {"customer": "7"}})
+
+
+@pytest.mark.parametrize(
+    ("device", "error_code"),
+    [("x" * 513, "PrefixTooLong"), ("\ud800", "InvalidPartitionKey")],
+)
+def test_a_key_that_no_object_can_have_is_an_error_of_the_record(
+    device: str, error_code: str
+) -> None:
+    keys = {
+        "partitionKeyFromLambda": {"customer": "7"},
+        "partitionKeyFromQuery": {"device": device},
+    }
+    with pytest.raises(RecordNotPartitioned) as refused:
+        partition_of(PREFIX, keys)
+    assert refused.value.error_code == f"DynamicPartitioning.{error_code}"
 
 
 def test_json_sub_records_lose_the_newlines_between_them() -> None:
