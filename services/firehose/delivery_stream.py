@@ -52,6 +52,8 @@ class Surroundings:
     destinations_of: Callable[[StreamIdentity, Configuration], Mapping[str, Destination]]
     processing_of: Callable[[StreamIdentity, Configuration], Processing]
     error_log_of: Callable[[StreamIdentity], ErrorLog]
+    #: Whether a put is answered only after fsync.
+    sync: bool = False
 
 
 class DeliveryStream:
@@ -66,7 +68,7 @@ class DeliveryStream:
     ) -> None:
         self.identity = identity
         self._at = surroundings
-        self.data = StreamData(folder, self._now())
+        self.data = StreamData(folder, self._now(), sync=surroundings.sync)
         self._error_log = surroundings.error_log_of(identity)
         self._changed = threading.Condition()
         self._is_stopping = False

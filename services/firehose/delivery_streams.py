@@ -114,7 +114,13 @@ class DeliveryStreams:
     """
 
     def __init__(
-        self, folder: Path, clock: Clock, client_of: ClientOf, source_of: SourceOf
+        self,
+        folder: Path,
+        clock: Clock,
+        client_of: ClientOf,
+        source_of: SourceOf,
+        *,
+        sync: bool = False,
     ) -> None:
         self._folder = folder
         self._clock = clock
@@ -129,6 +135,7 @@ class DeliveryStreams:
             destinations_of=lambda stream, c: destinations_of(stream, c, client_of, clock),
             processing_of=self._processing_of,
             error_log_of=self._error_log_of,
+            sync=sync,
         )
         self._lock = threading.RLock()
         self._entries: dict[tuple[str, str, str], Entry] = {}

@@ -23,7 +23,8 @@ def make_firehose(running: Running, client_of: ClientOf) -> DeliveryStreams:
         kinesis = running.core("kinesis", make_kinesis)
         return KinesisSource(stream, stream_arn, start_at, kinesis, running.clock)
 
-    streams = DeliveryStreams(folder, running.clock, client_of, source_of)
+    sync = running.settings.stream_sync == "always"
+    streams = DeliveryStreams(folder, running.clock, client_of, source_of, sync=sync)
     streams.start()
     running.clock.when_moved(streams.nudge)
     return streams

@@ -51,10 +51,16 @@ class Entry(NamedTuple):
 
 
 class Journal:
-    """Append entries, read groups back, forget what was delivered. Its user does the locking."""
+    """Append entries, read groups back, forget what was delivered. Its user does the locking.
 
-    def __init__(self, folder: Path, segment_bytes: int = SEGMENT_BYTES) -> None:
+    With `sync` an entry survives a power cut, too.
+    """
+
+    def __init__(
+        self, folder: Path, segment_bytes: int = SEGMENT_BYTES, *, sync: bool = False
+    ) -> None:
         self._folder = folder
+        self._sync = sync
         self._segment_bytes = segment_bytes
         self._files: dict[int, int] = {}
         self._sizes: dict[int, int] = {}
@@ -102,6 +108,8 @@ class Journal:
             while view:
                 written = os.pwrite(file, view, at)
                 view, at = view[written:], at + written
+            if self._sync:
+                os.fdatasync(file)
         except OSError:
             os.ftruncate(file, self._sizes[self._last])
             raise

@@ -25,9 +25,9 @@ _LONGEST_RETRY_SECONDS = 60.0
 class StreamData:
     """Whatever comes in is on disk when `put` or `accept` returns."""
 
-    def __init__(self, folder: Path, now: float) -> None:
+    def __init__(self, folder: Path, now: float, *, sync: bool = False) -> None:
         self._lock = threading.RLock()
-        self._journal = Journal(folder)
+        self._journal = Journal(folder, sync=sync)
         self._buffers = Buffers()
         for entry in self._journal.entries():
             self._buffers.apply(entry, now)

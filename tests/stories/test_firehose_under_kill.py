@@ -1,5 +1,7 @@
 """Story: clickstream through Firehose while its engine is killed and its source resharded.
 
+The engine with the stream and the delivery stream is killed; bucket and transform are on another.
+
 Every event is delivered once, dropped by the transform, or kept as failed: nothing is missing, and
 what came twice is bounded by what the producer had to send again.
 
@@ -67,15 +69,17 @@ class Story:
 
     settings: Settings
     engine: Engine
+    lake: Engine
     unacknowledged: int = 0
     acknowledged: int = 0
     kills: list[int] = field(default_factory=list)
 
     def client(self, service: str, **config: Any) -> Any:
         wanted = Config(retries={"total_max_attempts": 1}, read_timeout=60, **config)
+        engine = self.lake if service in ("s3", "lambda") else self.engine
         return boto3.client(
             service,
-            endpoint_url=self.engine.endpoint_url,
+            endpoint_url=engine.endpoint_url,
             region_name="us-east-1",
             aws_access_key_id="test",
             aws_secret_access_key="test",
@@ -200,9 +204,14 @@ def disturb(story: Story) -> None:
 
 @pytest.mark.slow
 def test_delivered_dropped_and_failed_add_up_over_kills_and_reshards(tmp_path: Path) -> None:
-    settings = Settings(port=0, data_dir=tmp_path, stream_storage="disk")
+    lake = start(Settings(port=0, data_dir=tmp_path / "lake", stream_storage="memory"))
+    (tmp_path / "killed").mkdir()
+    (tmp_path / "killed" / "lake_endpoint").write_text(lake.endpoint_url)
+    settings = Settings(
+        port=0, data_dir=tmp_path / "killed", extra_modules="tests.stories.lake_elsewhere"
+    )
     first = start(settings)
-    story = Story(first.settings, first)
+    story = Story(first.settings, first, lake)
     try:
         prepare(story)
         started = time.monotonic()
@@ -222,6 +231,7 @@ def test_delivered_dropped_and_failed_add_up_over_kills_and_reshards(tmp_path: P
         delivered, failed = read_lake(story)
     finally:
         story.engine.stop()
+        lake.stop()
     outcome = {n: expected(n) for n in range(EVENTS)}
     assert delivered.keys() == {n for n, what in outcome.items() if what == "delivered"}
     assert failed.keys() == {n for n, what in outcome.items() if what == "failed"}
