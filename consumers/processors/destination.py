@@ -24,8 +24,9 @@ class Destination(Protocol):
     def reason_to_reject(self, row: Row) -> str | None:
         """Why this row cannot be stored here, now or ever; depends on nothing but the row."""
 
-    def store(self, rows: Sequence[Row], through: ExtendedSequenceNumber) -> None:
-        """Take rows up to position `through`, which may lie after the last of them."""
+    def store(self, rows: Sequence[Row], through: ExtendedSequenceNumber) -> Sequence[Rejection]:
+        """Take rows up to position `through`, which may lie after the last of them. Returns those
+        that turned out to be impossible to store."""
 
     def flush(self) -> None:
         """Make everything taken durable."""

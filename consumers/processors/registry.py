@@ -10,13 +10,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError
+from opensearchpy import OpenSearch
+from opensearchpy.exceptions import OpenSearchException
 
+from consumers.kcl.dead_letters import KinesisDeadLetters
 from consumers.kcl.record_processor import ProcessorFactory, ShardRecordProcessor
 from consumers.processors.destination import Destination, RejectedRecords
 from consumers.processors.object_store import S3ObjectStore
 from consumers.processors.raw_zone_chain import CutLimits
 from consumers.processors.storing import StoringProcessor
+from consumers.processors.to_dead_letter import DeadLetterStream
 from consumers.processors.to_dynamodb import DynamoDBTable, key_types
+from consumers.processors.to_opensearch import OpenSearchIndex
 from consumers.processors.to_raw_zone import RawZone
 from consumers.processors.to_rejected import RejectedZone
 
@@ -74,6 +79,23 @@ def _to_raw_zone(options: Options, clients: Clients) -> Destination:
     return RawZone(store, options.get("prefix", "raw/"), limits)
 
 
+def _to_opensearch(options: Options, clients: Clients) -> Destination:
+    return OpenSearchIndex(
+        OpenSearch(options["endpoint"]),
+        options["index"],
+        id_attribute=options.get("id"),
+        rotation=options.get("rotation", "NoRotation"),
+    )
+
+
+def _check_cluster(options: Options, clients: Clients) -> object:
+    endpoint = options["endpoint"]
+    try:
+        return OpenSearch(endpoint).info()
+    except OpenSearchException as error:
+        raise UnknownProcessor(f"No OpenSearch answers at {endpoint!r}: {error}") from None
+
+
 PROCESSORS: dict[str, ProcessorKind] = {
     "to_dynamodb": ProcessorKind(
         "One item a row in a DynamoDB table, keyed by the table's own key.",
@@ -95,7 +117,22 @@ PROCESSORS: dict[str, ProcessorKind] = {
         _to_raw_zone,
         _check_bucket,
     ),
+    "to_opensearch": ProcessorKind(
+        "One document a row in an OpenSearch index, by its bulk API.",
+        ("endpoint", "index"),
+        {
+            "endpoint": "the cluster, such as http://127.0.0.1:9200",
+            "index": "the index's name",
+            "id": "the attribute that is a row's id (its place in the stream)",
+            "rotation": "NoRotation, OneHour, OneDay or OneMonth after the name (NoRotation)",
+        },
+        _to_opensearch,
+        _check_cluster,
+    ),
 }
+
+#: How `rejected` names a dead-letter stream.
+_DEAD_LETTER = "to_dead_letter"
 
 
 def load_processors(
@@ -105,8 +142,8 @@ def load_processors(
 
     A spec is `NAME:option=value,option=value`, or `module:Class` for a ShardRecordProcessor or a
     Destination of one's own (found in the current folder too). `rejected` is where records go that
-    a destination cannot take, `s3://bucket/prefix/`; beside `to_raw_zone` it defaults to
-    `rejected/` in the same bucket. Raises UnknownProcessor.
+    a destination cannot take: `s3://bucket/prefix/`, or `to_dead_letter:stream=NAME`; beside
+    `to_raw_zone` it defaults to `rejected/` in the same bucket. Raises UnknownProcessor.
     """
     if not specs:
         raise UnknownProcessor(f"Name a processor: {_there_are()}.")
@@ -210,11 +247,21 @@ def _name(spec: str) -> str:
 def _rejected(
     specs: Sequence[str], clients: Clients, rejected: str | None
 ) -> RejectedRecords | None:
+    if rejected is not None and _name(rejected) == _DEAD_LETTER:
+        _, _, stream = rejected.partition(":stream=")
+        if not stream:
+            raise UnknownProcessor(
+                f"{rejected!r} names no stream; write {_DEAD_LETTER}:stream=NAME."
+            )
+        return DeadLetterStream(KinesisDeadLetters(clients("kinesis"), stream))
     if rejected is not None:
         scheme, _, rest = rejected.partition("://")
         bucket, _, prefix = rest.partition("/")
         if scheme != "s3" or not bucket:
-            raise UnknownProcessor(f"{rejected!r} is no place; write s3://bucket/prefix/.")
+            raise UnknownProcessor(
+                f"{rejected!r} is no place; write s3://bucket/prefix/ or "
+                f"{_DEAD_LETTER}:stream=NAME."
+            )
         return RejectedZone(S3ObjectStore(clients("s3"), bucket), prefix or "rejected/")
     for spec in specs:
         if _name(spec) == "to_raw_zone":

@@ -84,7 +84,7 @@ class StoringProcessor:
         self._reject(rejections)
         through = given.records[-1].position
         for destination, its_rows in accepted:
-            destination.store(its_rows, through)
+            self._reject(destination.store(its_rows, through))
 
     def _accepted(
         self, destination: Destination, rows: Sequence[Row], rejections: list[Rejection]

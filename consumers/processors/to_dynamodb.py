@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from consumers.kcl.errors import KclError
 from consumers.kcl.extended_sequence_number import ExtendedSequenceNumber
-from consumers.processors.row import Row
+from consumers.processors.row import Rejection, Row
 
 #: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html
 _BATCH_ITEMS = 25
@@ -72,11 +72,12 @@ class DynamoDBTable:
             return f"it has {len(row.record.data)} bytes; an item may have 400 KiB"
         return None
 
-    def store(self, rows: Sequence[Row], through: ExtendedSequenceNumber) -> None:
+    def store(self, rows: Sequence[Row], through: ExtendedSequenceNumber) -> Sequence[Rejection]:
         if rows:
             assert self._threads is not None
             list(self._threads.map(self._write_batch, batches(self._distinct(rows))))
         self._durable_through = through
+        return ()
 
     def flush(self) -> None:
         """Nothing waits: `store` returns when everything is written."""

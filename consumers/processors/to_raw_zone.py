@@ -13,7 +13,7 @@ from consumers.kcl.errors import KclError
 from consumers.kcl.extended_sequence_number import ExtendedSequenceNumber
 from consumers.processors.object_store import ObjectStore
 from consumers.processors.raw_zone_chain import Cut, CutLimits, Line, RawZoneChain
-from consumers.processors.row import Row
+from consumers.processors.row import Rejection, Row
 
 _LAST_SEQUENCE_NUMBER = "last-sequence-number"
 _LAST_SUB_SEQUENCE_NUMBER = "last-sub-sequence-number"
@@ -54,13 +54,14 @@ class RawZone:
     def reason_to_reject(self, row: Row) -> str | None:
         return None
 
-    def store(self, rows: Sequence[Row], through: ExtendedSequenceNumber) -> None:
+    def store(self, rows: Sequence[Row], through: ExtendedSequenceNumber) -> Sequence[Rejection]:
         lines = [
             Line(row.record.position, row.record.approximate_arrival_timestamp, _text(row))
             for row in rows
         ]
         self._chain.add(lines, through, self._monotonic())
         self._write_due()
+        return ()
 
     def flush(self) -> None:
         self._write_due(flush=True)
