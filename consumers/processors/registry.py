@@ -156,6 +156,9 @@ def load_processors(
         raise UnknownProcessor(f"{alone[0]} is a whole processor and cannot stand beside others.")
     if [_name(spec) for spec in specs].count("to_raw_zone") > 1:
         raise UnknownProcessor("A worker has one to_raw_zone at most: it says where objects end.")
+    for make in makers:
+        if isinstance(make, _Storing):
+            make.check()
     place = _rejected(specs, clients, rejected)
     return lambda: StoringProcessor([make() for make in makers], place)
 
@@ -180,7 +183,6 @@ def _maker(spec: str, clients: Clients) -> Callable[[], Any]:
         maker = _Storing(kind, _options(name, kind, rest), clients)
         try:
             maker()  # a value that is no number should be told now, not in each shard
-            maker.check()
         except ValueError as error:
             raise UnknownProcessor(f"{spec}: {error}") from None
         return maker
