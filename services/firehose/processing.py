@@ -95,9 +95,12 @@ class Processing:
             return
         for record in records:
             try:
-                yield from self._log_messages(record._replace(data=gzip.decompress(record.data)))
+                plain = record._replace(data=gzip.decompress(record.data))
+                messages = list(self._log_messages(plain))
             except (OSError, EOFError, zlib.error, ValueError, *_NO_LOG_EVENTS) as error:
                 self._fail(result, record, "Decompression.Failed", str(error), now)
+                continue
+            yield from messages
 
     def _log_messages(self, record: Record) -> Iterator[Record]:
         """CloudWatch Logs' subscription events: whole, or message by message."""
