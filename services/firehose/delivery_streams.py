@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import os
-import secrets
 import shutil
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -37,14 +35,13 @@ from services.firehose.journal import JournalDamaged
 from services.firehose.lambda_transform import LambdaTransform
 from services.firehose.metrics import NAMESPACE, Metrics
 from services.firehose.processing import Processing
+from services.firehose.put_limits import check_batch_size, record_ids
+from services.firehose.stream_entry import Entry, Source, entry_from
 
 LOG = logging.getLogger(__name__)
 
 #: https://docs.aws.amazon.com/firehose/latest/dev/limits.html
 MAX_STREAMS = 5000
-MAX_RECORD_BYTES = 1_024_000
-MAX_BATCH_RECORDS = 500
-MAX_BATCH_BYTES = 4 * 1024 * 1024
 METRICS_SECONDS = 10.0
 _WORKERS = 16
 _FLUSH_SECONDS = 4.0
@@ -53,58 +50,8 @@ _DELETE_FLUSH_SECONDS = 30.0
 type Request = Mapping[str, Any]
 
 
-class Source(Protocol):
-    """Brings a Kinesis stream's records into a delivery stream until it is stopped."""
-
-    def start(self) -> None: ...
-    def stop(self) -> None: ...
-
-
 #: A source for a delivery stream: the Kinesis stream's ARN and the time to begin at.
 type SourceOf = Callable[[DeliveryStream, str, float], Source]
-
-
-@dataclass
-class Entry:
-    """One delivery stream with everything that DescribeDeliveryStream shows."""
-
-    identity: StreamIdentity
-    stream_type: str
-    configuration: Configuration
-    created_at: float
-    updated_at: float | None = None
-    status: str = "ACTIVE"
-    kinesis_source: dict[str, Any] | None = None
-    direct_put_source: dict[str, Any] | None = None
-    encryption: dict[str, Any] | None = None
-    tags: dict[str, str] = field(default_factory=dict)
-    stream: DeliveryStream | None = None
-    source: Source | None = None
-
-    def stored(self) -> dict[str, Any]:
-        """What the file of this delivery stream holds."""
-        return {
-            "identity": list(self.identity),
-            "stream_type": self.stream_type,
-            "configuration": self.configuration.stored(),
-            "created_at": self.created_at,
-            "updated_at": self.updated_at,
-            "kinesis_source": self.kinesis_source,
-            "direct_put_source": self.direct_put_source,
-            "encryption": self.encryption,
-            "status": self.status,
-            "tags": self.tags,
-        }
-
-
-def _entry_from(stored: Mapping[str, Any]) -> Entry:
-    return Entry(
-        **{
-            **stored,
-            "identity": StreamIdentity(*stored["identity"]),
-            "configuration": configuration.from_stored(stored["configuration"]),
-        }
-    )
 
 
 class DeliveryStreams:
@@ -149,7 +96,7 @@ class DeliveryStreams:
     def start(self) -> None:
         """Bring back what a former engine left on disk, and go on delivering it."""
         for path in sorted(self._folder.glob("*/*/*/delivery_stream.json")):
-            entry = _entry_from(json.loads(path.read_text()))
+            entry = entry_from(json.loads(path.read_text()))
             self._entries[self._key(entry.identity)] = entry
             self._run(entry)
             if entry.status == "DELETING":
@@ -246,7 +193,7 @@ class DeliveryStreams:
         entry = self._find(request["DeliveryStreamName"], region, account_id)
         self.put(entry.identity.name, contents, region=region, account_id=account_id)
         self._count_call(entry, "PutRecord", contents)
-        return {"RecordId": record_ids(1)[0], "Encrypted": _is_encrypted(entry)}
+        return {"RecordId": record_ids(1)[0], "Encrypted": entry.is_encrypted}
 
     def put_record_batch(self, request: Request, region: str, account_id: str) -> dict[str, Any]:
         contents = [record["Data"] for record in request["Records"]]
@@ -267,7 +214,7 @@ class DeliveryStreams:
         self._count_call(entry, "PutRecordBatch", contents)
         return {
             "FailedPutCount": 0,
-            "Encrypted": _is_encrypted(entry),
+            "Encrypted": entry.is_encrypted,
             "RequestResponses": [{"RecordId": each} for each in record_ids(len(contents))],
         }
 
@@ -349,27 +296,7 @@ class DeliveryStreams:
     def describe(self, request: Request, region: str, account_id: str) -> dict[str, Any]:
         entry = self._find(request["DeliveryStreamName"], region, account_id)
         after = request.get("ExclusiveStartDestinationId", "")
-        destinations = [configuration.describe(entry.configuration)]
-        description: dict[str, Any] = {
-            "DeliveryStreamName": entry.identity.name,
-            "DeliveryStreamARN": entry.identity.arn,
-            "DeliveryStreamStatus": entry.status,
-            "DeliveryStreamType": entry.stream_type,
-            "VersionId": str(entry.configuration.version_id),
-            "CreateTimestamp": entry.created_at,
-            "Destinations": [d for d in destinations if d["DestinationId"] > after],
-            "HasMoreDestinations": False,
-        }
-        encryption = entry.encryption or {"Status": "DISABLED"}
-        if entry.stream_type == "DirectPut":
-            description["DeliveryStreamEncryptionConfiguration"] = encryption
-        if entry.updated_at is not None:
-            description["LastUpdateTimestamp"] = entry.updated_at
-        if entry.kinesis_source:
-            description["Source"] = {"KinesisStreamSourceDescription": entry.kinesis_source}
-        elif entry.direct_put_source:
-            description["Source"] = {"DirectPutSourceDescription": entry.direct_put_source}
-        return {"DeliveryStreamDescription": description}
+        return {"DeliveryStreamDescription": entry.description(after)}
 
     def list_streams(self, request: Request, region: str, account_id: str) -> dict[str, Any]:
         kind, after = (
@@ -486,22 +413,6 @@ class DeliveryStreams:
                 client.put_metric_data(Namespace=NAMESPACE, MetricData=data)
             except (ClientError, BotoCoreError):
                 LOG.exception("CloudWatch refused the metrics of delivery streams")
-
-
-def record_ids(count: int) -> list[str]:
-    """Opaque and unique."""
-    base = secrets.token_urlsafe(36)
-    return [f"{base}{number:04d}" for number in range(count)]
-
-
-def check_batch_size(contents: Sequence[bytes]) -> None:
-    """Raises InvalidArgument when a batch is more than 4 MiB."""
-    if sum(map(len, contents)) > MAX_BATCH_BYTES:
-        raise InvalidArgument("Records size exceeds 4 MB limit")
-
-
-def _is_encrypted(entry: Entry) -> bool:
-    return (entry.encryption or {}).get("Status") == "ENABLED"
 
 
 _OPERATIONS: dict[str, Callable[[DeliveryStreams, Request, str, str], dict[str, Any]]] = {

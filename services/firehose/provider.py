@@ -18,13 +18,10 @@ from localstack.aws.spec import load_service
 from localstack.runtime import hooks
 from localstack.services.plugins import Service, aws_provider
 
-from services.firehose.delivery_streams import (
-    MAX_BATCH_RECORDS,
-    MAX_RECORD_BYTES,
-    DeliveryStreams,
-)
+from services.firehose.delivery_streams import DeliveryStreams
 from services.firehose.errors import FirehoseError
 from services.firehose.firehose import make_firehose
+from services.firehose.put_limits import MAX_BATCH_RECORDS, MAX_RECORD_BYTES
 from services.localstack.data_calls import DataAnswer, DataRequest, data_calls
 from services.localstack.running import Running, running
 
