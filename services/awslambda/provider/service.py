@@ -6,7 +6,7 @@ import base64
 import io
 from typing import IO, Any
 
-from localstack.aws.api import CommonServiceException, RequestContext
+from localstack.aws.api import CommonServiceException, RequestContext, handler
 from localstack.aws.api.lambda_ import InvocationResponse, InvocationType
 from localstack.config import HostAndPort
 from localstack.services.lambda_ import provider as localstack_provider
@@ -20,10 +20,11 @@ from localstack.services.lambda_.invocation.version_manager import LambdaVersion
 from localstack.services.lambda_.provider import LambdaProvider
 from localstack.utils.strings import to_str
 
-from services.awslambda.limits import refuse_payload
+from services.awslambda.limits import Refusal, refuse_payload
 from services.awslambda.provider import kept_state, quick_invoke
 from services.awslambda.provider.event_source_mappings import StreamWorkerFactory
 from services.awslambda.provider.function_metrics import MetricWriter
+from services.awslambda.ranges import refuse_numbers
 from services.localstack.running import running
 
 
@@ -40,6 +41,27 @@ class FunctionsProvider(LambdaProvider):
         super().on_after_init()
         kept_state.load(self)
 
+    @handler("CreateFunction", expand=False)
+    def create_function(self, context: RequestContext, request: Any) -> Any:
+        _refuse(refuse_numbers(request))
+        return super().create_function(context, request)
+
+    @handler("UpdateFunctionConfiguration", expand=False)
+    def update_function_configuration(self, context: RequestContext, request: Any) -> Any:
+        _refuse(refuse_numbers(request))
+        return super().update_function_configuration(context, request)
+
+    @handler("CreateEventSourceMapping", expand=False)
+    def create_event_source_mapping(self, context: RequestContext, request: Any) -> Any:
+        _refuse(refuse_numbers(request))
+        return super().create_event_source_mapping(context, request)
+
+    @handler("UpdateEventSourceMapping", expand=False)
+    def update_event_source_mapping(self, context: RequestContext, request: Any) -> Any:
+        _refuse(refuse_numbers(request))
+        return super().update_event_source_mapping(context, request)
+
+    @handler("Invoke")
     def invoke(
         self,
         context: RequestContext,
@@ -49,11 +71,7 @@ class FunctionsProvider(LambdaProvider):
         **kwargs: Any,
     ) -> InvocationResponse:
         content = payload.read() if payload else b""
-        refusal = refuse_payload(content, is_event=invocation_type == InvocationType.Event)
-        if refusal is not None:
-            raise CommonServiceException(
-                refusal.code, refusal.message, refusal.status, sender_fault=True
-            )
+        _refuse(refuse_payload(content, is_event=invocation_type == InvocationType.Event))
         response: InvocationResponse = super().invoke(
             context,
             function_name,
@@ -62,6 +80,13 @@ class FunctionsProvider(LambdaProvider):
             **kwargs,
         )
         return response
+
+
+def _refuse(refusal: Refusal | None) -> None:
+    if refusal is not None:
+        raise CommonServiceException(
+            refusal.code, refusal.message, refusal.status, sender_fault=True
+        )
 
 
 def replace_parts(provider: FunctionsProvider) -> None:
