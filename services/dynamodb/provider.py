@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import platform
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
 from localstack.services.plugins import Service, aws_provider
 
+from services.dynamodb import table_settings
 from services.dynamodb.data_calls import (
     ITEM_OPERATIONS,
     PREFIX,
@@ -79,6 +81,26 @@ def _use_our_server() -> Any:
     return the_server
 
 
+def _keep_table_settings(file: Path) -> None:
+    from localstack.aws import handlers
+    from localstack.services.dynamodb.models import dynamodb_stores
+
+    try:
+        table_settings.load(dynamodb_stores, file)
+    except table_settings.UNREADABLE as why:
+        aside = file.with_name(f"{file.name}.set-aside-{time.time_ns()}")
+        file.rename(aside)
+        LOG.error("Time to live and tags of tables cannot be read (%s): see %s.", why, aside)
+
+    def save(chain: Any, context: Any, response: Any) -> None:
+        if not context.operation or context.service.service_name != "dynamodb":
+            return
+        if context.operation.name in table_settings.CHANGING and response.status_code < 400:
+            table_settings.save(dynamodb_stores, file)
+
+    handlers.run_custom_response_handlers.append(save)
+
+
 def _hand_items_on(the_server: Any) -> None:
     """From now on calls on items skip LocalStack's chain."""
     from localstack import config
@@ -131,6 +153,8 @@ def dynamodb() -> Service:
     from localstack.services.dynamodb.v2.provider import DynamoDBProvider
 
     _use_our_server()
+    if path := _db_path():
+        _keep_table_settings(path.with_name("dynamodb.tables"))
     return Service.for_provider(
         DynamoDBProvider(),
         dispatch_table_factory=lambda p: HttpFallbackDispatcher(p, p.get_forward_url),

@@ -10,6 +10,7 @@ from pathlib import Path
 from localstack.runtime import events
 
 from services.localstack.processes import descendants, send_signal
+from services.localstack.running import running
 
 #: The file descriptor of a pipe whose other end only the supervisor holds.
 LIFELINE = "RIACHO_LIFELINE"
@@ -39,6 +40,7 @@ def _end_with_supervisor(lifeline: int) -> None:
 
 def _end_in_time() -> None:
     events.infra_stopping.wait()
+    running().stop()  # ours first: LocalStack's services may use up the time
     if not events.infra_stopped.wait(DEADLINE_SECONDS):
         kill_children()
         os._exit(0)

@@ -17,7 +17,6 @@ from services.localstack.ending import arrange_the_end, write_identity
 from services.localstack.environment import identity_file
 from services.localstack.front_channel import front_protocol
 from services.localstack.front_request import FrontRequest
-from services.localstack.running import running
 from services.settings import Settings
 
 
@@ -67,7 +66,6 @@ class FrontServer(TwistedRuntimeServer):
         super().run()
 
     def shutdown(self) -> None:
-        running().stop()
         identity_file(self._settings.data_dir).unlink(missing_ok=True)
         if self.thread_pool:
             self.thread_pool.stop(timeout=1)

@@ -13,6 +13,7 @@ from services.localstack.data_calls import (
     StreamingAnswer,
     data_calls,
 )
+from services.localstack.running import running
 
 
 def echo(request: DataRequest) -> DataAnswer:
@@ -80,3 +81,4 @@ def answer_later(request: DataRequest) -> LaterAnswer:
 
 
 data_calls["Tests.Later"] = answer_later
+running().when_stopping((running().settings.data_dir / "stopped").touch)

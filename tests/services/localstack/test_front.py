@@ -36,6 +36,7 @@ def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     )
     with start(settings) as engine:
         yield engine
+    assert (settings.data_dir / "stopped").exists(), "services are told when the engine stops"
 
 
 @pytest.fixture

@@ -38,6 +38,8 @@ def make_table(engine: Engine) -> None:
         BillingMode="PAY_PER_REQUEST",
     )
     dynamodb.put_item(TableName="kept", Item={"pk": {"S": "a"}})
+    wanted = {"Enabled": True, "AttributeName": "expires"}
+    dynamodb.update_time_to_live(TableName="kept", TimeToLiveSpecification=wanted)
 
 
 def items(engine: Engine) -> Any:
@@ -66,6 +68,9 @@ def test_a_killed_dynamodb_comes_back_and_a_killed_engine_leaves_only_its_data(
     assert find(durable.settings.data_dir) is None
     with start(durable.settings) as again:
         assert items(again) == [{"pk": {"S": "a"}}]
+        dynamodb = connect("dynamodb", again.endpoint_url)
+        kept = dynamodb.describe_time_to_live(TableName="kept")["TimeToLiveDescription"]
+        assert kept == {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires"}
 
 
 def test_everything_dies_with_a_killed_parent(tmp_path: Path) -> None:
