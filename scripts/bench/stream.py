@@ -38,13 +38,27 @@ PATIENCE_SECONDS = 90.0
 
 
 @dataclass
+class Rate:
+    """Records per second by the clock, and the CPU time one record took.
+
+    On a busy machine the clock tells of the others; CPU time tells of the engine (and of boto3,
+    which takes the larger part).
+    """
+
+    per_second: float
+    engine_micros: float
+    client_micros: float
+
+
+@dataclass
 class Level:
-    """What was measured with so many records in the stream. Rates in records per second."""
+    """What was measured with so many records in the stream."""
 
     records: int
-    put_records: float
+    put_records: Rate
     put_record_p50_millis: float
-    get_records: float
+    put_record_cpu_millis: float
+    get_records: Rate
 
 
 @dataclass
@@ -64,6 +78,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--engines", nargs="+", choices=tuple(PEERS), default=_default_engines())
     parser.add_argument("--to", type=int, default=300_000, help="the last level, in records")
+    parser.add_argument(
+        "--patience", type=float, default=PATIENCE_SECONDS, help="seconds to fill up to a level"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--producer", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
@@ -71,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         produce(*options.producer)
         return
     levels = [level for level in LEVELS if level <= options.to]
-    results = [measure(name, levels) for name in options.engines]
+    results = [measure(name, levels, options.patience) for name in options.engines]
     if options.json:
         print(json.dumps([asdict(result) for result in results], indent=2))
     else:
@@ -82,17 +99,17 @@ def _default_engines() -> list[str]:
     return ["riacho", "kinesalite", "ministack", "localstack"]
 
 
-def measure(name: str, levels: Sequence[int]) -> Result:
+def measure(name: str, levels: Sequence[int], patience: float) -> Result:
     """Bring an engine up and measure it; what fails becomes a note."""
     try:
         with PEERS[name]() as peer:
             print(f"{name} {peer.version} …", file=sys.stderr, flush=True)
-            return _measure(peer, levels)
+            return _measure(peer, levels, patience)
     except PeerUnavailable as failure:
         return Result(name, "", note=str(failure))
 
 
-def _measure(peer: RunningPeer, levels: Sequence[int]) -> Result:
+def _measure(peer: RunningPeer, levels: Sequence[int], patience: float) -> Result:
     result = Result(peer.name, peer.version)
     client = connect("kinesis", peer.endpoint_url)
     result.idle_cpu = _idle_cpu(peer, client)
@@ -103,10 +120,10 @@ def _measure(peer: RunningPeer, levels: Sequence[int]) -> Result:
         started = time.monotonic()
         while present < level:
             present += _put_batches(client, stream, 20)
-            if time.monotonic() - started > PATIENCE_SECONDS:
+            if time.monotonic() - started > patience:
                 result.note = f"stopped at {present:,} records: too slow to be filled"
                 return result
-        result.levels.append(_level(client, stream, level))
+        result.levels.append(_level(peer, client, stream, level))
         present += MEASURED_BATCHES * BATCH + MEASURED_PUTS
     result.memory_per_record = (memory_of(peer.pid) - memory) / present
     if peer.name == "riacho":
@@ -147,17 +164,33 @@ def _put_batches(client: Any, stream: str, count: int) -> int:
     return count * BATCH
 
 
-def _level(client: Any, stream: str, level: int) -> Level:
+def _level(peer: RunningPeer, client: Any, stream: str, level: int) -> Level:
     records = _batch()
-    started = time.perf_counter()
-    for _ in range(MEASURED_BATCHES):
-        client.put_records(StreamName=stream, Records=records)
-    put_rate = MEASURED_BATCHES * BATCH / (time.perf_counter() - started)
+
+    def put_batches() -> int:
+        for _ in range(MEASURED_BATCHES):
+            client.put_records(StreamName=stream, Records=records)
+        return MEASURED_BATCHES * BATCH
 
     def put() -> None:
         client.put_record(StreamName=stream, Data=records[0]["Data"], PartitionKey="k")
 
-    return Level(level, put_rate, _p50_millis(put, MEASURED_PUTS), _read_rate(client, stream))
+    rate = _rate(peer, put_batches)
+    before = cpu_of(peer.pid) + time.process_time()
+    p50 = _p50_millis(put, MEASURED_PUTS)
+    cpu = (cpu_of(peer.pid) + time.process_time() - before) / MEASURED_PUTS * 1000
+    return Level(level, rate, p50, cpu, _rate(peer, lambda: _read(client, stream)))
+
+
+def _rate(peer: RunningPeer, work: Callable[[], int]) -> Rate:
+    """`work` says how many records it moved."""
+    engine, client, started = cpu_of(peer.pid), time.process_time(), time.perf_counter()
+    count = work()
+    seconds = time.perf_counter() - started
+    client_seconds = time.process_time() - client
+    engine_seconds = cpu_of(peer.pid) - engine
+    micros = 1e6 / count
+    return Rate(count / seconds, engine_seconds * micros, client_seconds * micros)
 
 
 def _p50_millis(call: Callable[[], object], times: int) -> float:
@@ -169,13 +202,13 @@ def _p50_millis(call: Callable[[], object], times: int) -> float:
     return statistics.median(taken) * 1000
 
 
-def _read_rate(client: Any, stream: str) -> float:
-    read, started = 0, time.perf_counter()
+def _read(client: Any, stream: str) -> int:
+    read = 0
     for count in _pages(client, stream):
         read += count
         if read >= MEASURED_READS:
             break
-    return read / (time.perf_counter() - started)
+    return read
 
 
 def _pages(client: Any, stream: str) -> Iterator[int]:
@@ -271,18 +304,23 @@ def cpu_of(pid: int) -> float:
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
+def _shown(rate: Rate) -> str:
+    return f"{rate.per_second:,.0f} ({rate.engine_micros:.1f} + {rate.client_micros:.1f})"
+
+
 def table(results: Sequence[Result]) -> str:
     """The results in Markdown."""
     lines = [
-        "| engine | records in the stream | PutRecords, records/s | put_record p50, ms "
-        "| GetRecords, records/s |",
+        "| engine | records in the stream | PutRecords, records/s (CPU: engine + boto3, µs) "
+        "| put_record p50, ms (CPU) | GetRecords, records/s (CPU) |",
         "|---|---|---|---|---|",
     ]
     for result in results:
         name = f"{result.engine} {result.version}".strip()
         lines += [
-            f"| {name} | {level.records:,} | {level.put_records:,.0f} "
-            f"| {level.put_record_p50_millis:.2f} | {level.get_records:,.0f} |"
+            f"| {name} | {level.records:,} | {_shown(level.put_records)} "
+            f"| {level.put_record_p50_millis:.2f} ({level.put_record_cpu_millis:.2f}) "
+            f"| {_shown(level.get_records)} |"
             for level in result.levels
         ]
         if result.note:
