@@ -55,6 +55,7 @@ class Housekeeper:
         """Publish, scale and trim now."""
         with self._busy:
             kinesis = self._kinesis()
+            kinesis.sweep()
             now = kinesis.clock.now()
             # A clock that was moved makes the minute longer, not the traffic smaller.
             seconds = min(max(now - self._last_round, 1.0), INTERVAL_SECONDS)

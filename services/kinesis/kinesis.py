@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from services.clock import Clock
@@ -135,15 +136,29 @@ class Kinesis:
 
     def find_key(self, key: StreamKey) -> LiveStream:
         live = self.streams.get(key)
-        if live is None or self._has_gone(key, live):
+        if live is not None and live.state.is_gone(self.clock.now()):
+            self.sweep()
+            live = None
+        if live is None:
             raise stream_not_found(key.name, key.account_id)
         return live
 
     def own_streams(self, caller: Caller) -> list[LiveStream]:
         """The caller's streams, in the order of their names."""
+        now = self.clock.now()
         with self.lock:
-            own = [(key, live) for key, live in self.streams.items() if key[:2] == caller]
-            return [live for key, live in sorted(own) if not self._has_gone(key, live)]
+            own = [(key.name, live) for key, live in self.streams.items() if key[:2] == caller]
+        return [live for _, live in sorted(own, key=itemgetter(0)) if not live.state.is_gone(now)]
+
+    def sweep(self) -> None:
+        """Let go of streams whose deletion is over. Not to be called with a lock in hand."""
+        now = self.clock.now()
+        with self.lock:
+            gone = [(k, live) for k, live in self.streams.items() if live.state.is_gone(now)]
+            for key, _ in gone:
+                del self.streams[key]
+        for _, live in gone:
+            live.delete()
 
     def add(self, state: Stream) -> LiveStream:
         """Keep a new stream. Raises InternalFailure when that cannot be done (disk full)."""
@@ -156,15 +171,6 @@ class Kinesis:
             live = LiveStream(state, self.storage, sync=self.sync)
             self.streams[StreamKey(state.account_id, state.region, state.name)] = live
             return live
-
-    def _has_gone(self, key: StreamKey, live: LiveStream) -> bool:
-        if not live.state.is_gone(self.clock.now()):
-            return False
-        with self.lock:
-            if self.streams.get(key) is live:
-                del self.streams[key]
-                live.delete()
-        return True
 
 
 def make_kinesis(running: Running) -> Kinesis:

@@ -48,9 +48,10 @@ def create_stream(kinesis: Kinesis, caller: Caller, request: Request) -> Answer:
     mode = (request.get("StreamModeDetails") or {}).get("StreamMode", PROVISIONED)
     count = _shard_count(request, mode)
     check_tags(request.get("Tags") or {})
+    kinesis.sweep()
     with kinesis.lock:
         key = StreamKey(*caller, request["StreamName"])
-        if any(live.state.name == key.name for live in kinesis.own_streams(caller)):
+        if key in kinesis.streams:
             raise resource_in_use(
                 f"Stream {key.name} under account {key.account_id} already exists."
             )
@@ -125,7 +126,7 @@ def delete_stream(kinesis: Kinesis, caller: Caller, request: Request) -> Answer:
         live.state.consumers.clear()
         live.state.change(DELETING, now, kinesis.status_seconds)
         live.save()
-    kinesis.own_streams(caller)
+    kinesis.sweep()
     return {}
 
 

@@ -137,6 +137,8 @@ def _replace(kinesis: Kinesis, key: SubscriptionKey, new: Subscription) -> Subsc
             if new.started_at - old.started_at < _TAKEOVER_SECONDS:
                 raise _already_subscribed(key)
             old.stop()
+        for ended in [k for k, found in kinesis.subscriptions.items() if found.is_over]:
+            del kinesis.subscriptions[ended]
         kinesis.subscriptions[key] = new
         return new
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
 
 from services.clock import FixedClock
 from services.kinesis.errors import KinesisError
-from tests.services.kinesis.conftest import Caller
+from tests.services.kinesis.conftest import Caller, make
 
 
 def put(call: Caller, stream_name: str, *keys: str) -> list[dict[str, Any]]:
@@ -229,3 +230,64 @@ def test_a_waiting_reader_is_woken_by_a_put(call: Caller) -> None:
     put(call, "clicks", "a")
 
     assert call.kinesis.wait_for_activity(arn, seen, timeout=30) > seen
+
+
+def test_threads_put_while_shards_split_and_nothing_is_lost(call: Caller) -> None:
+    call("CreateStream", StreamName="clicks", ShardCount=1)
+    failures: list[BaseException] = []
+
+    def put_many(name: str) -> None:
+        try:
+            for i in range(60):
+                put(call, "clicks", *(f"{name}/{i}/{j}" for j in range(5)))
+        except BaseException as failure:
+            failures.append(failure)
+            raise
+
+    threads = [threading.Thread(target=put_many, args=(name,)) for name in "abcd"]
+    for thread in threads:
+        thread.start()
+    for _ in range(4):
+        shards = call("ListShards", StreamName="clicks", ShardFilter={"Type": "AT_LATEST"})
+        for shard in shards["Shards"]:
+            start, end = (int(key) for key in shard["HashKeyRange"].values())
+            call(
+                "SplitShard",
+                StreamName="clicks",
+                ShardToSplit=shard["ShardId"],
+                NewStartingHashKey=str((start + end) // 2),
+            )
+    for thread in threads:
+        thread.join(60)
+
+    found = [
+        record["PartitionKey"]
+        for shard in call.shards("clicks")
+        for record in call.read("clicks", shard["ShardId"])
+    ]
+    assert not failures
+    assert sorted(found) == sorted(
+        f"{name}/{i}/{j}" for name in "abcd" for i in range(60) for j in range(5)
+    )
+
+
+def test_a_deleted_stream_is_deleting_for_a_while(clock: FixedClock) -> None:
+    call = make(clock, status_seconds=1)
+    call("CreateStream", StreamName="clicks", ShardCount=1)
+
+    def status() -> str:
+        summary = call("DescribeStreamSummary", StreamName="clicks")["StreamDescriptionSummary"]
+        return str(summary["StreamStatus"])
+
+    assert status() == "CREATING"
+    with pytest.raises(KinesisError, match="not found"):
+        put(call, "clicks", "a")
+    clock.advance(1)
+    assert status() == "ACTIVE"
+    call("DeleteStream", StreamName="clicks")
+    assert status() == "DELETING"
+    with pytest.raises(KinesisError, match="already exists"):
+        call("CreateStream", StreamName="clicks", ShardCount=1)
+    clock.advance(1)
+    assert call("ListStreams")["StreamNames"] == []
+    call("CreateStream", StreamName="clicks", ShardCount=1)
