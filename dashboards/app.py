@@ -24,8 +24,14 @@ PAGES = (
 )
 
 
-#: A projector's 720 lines are few: less air above the title.
-DENSER = "<style>.stMainBlockContainer {padding-top: 2.5rem; padding-bottom: 2rem}</style>"
+#: A projector's 720 lines are few: less air above the title. Streamlit's grey of captions is too
+#: pale on white to be read by everybody (3.9:1 where 4.5:1 is needed).
+LOOK = """<style>
+.stMainBlockContainer {padding-top: 2.5rem; padding-bottom: 2rem}
+[data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] * {
+  color: inherit !important; opacity: 1 !important
+}
+</style>"""
 
 
 @st.cache_resource
@@ -50,7 +56,7 @@ def language() -> str:
 
 def main() -> None:
     st.set_page_config(page_title="Riacho", page_icon="🌊", layout="wide")
-    st.html(DENSER)
+    st.html(LOOK)
     say = speaker(language())
     aws = clients(os.environ.get("AWS_ENDPOINT_URL"), os.environ.get("AWS_REGION"))
 

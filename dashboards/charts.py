@@ -17,7 +17,7 @@ Drawing = Any
 
 HEIGHT = 240
 EVERY_LABEL = alt.Axis(labelOverlap=False, labelLimit=140)
-LEGEND_BELOW = alt.Legend(orient="bottom", columns=2, labelLimit=0)
+LEGEND_BELOW = alt.Legend(orient="bottom", columns=1, labelLimit=0)
 #: More slices than this make a pie unreadable; the rest is one slice.
 SLICES = 8
 #: Vega refuses more rows than 5,000 unless told otherwise, for the browser's sake.
