@@ -6,6 +6,7 @@ KclError
 ├── StreamNotFound              no such stream
 ├── ForeignCheckpoint           a checkpoint is no place of the stream that has its name now
 ├── InvalidShardAnswer          GetRecords says "end" without children, or the reverse
+├── TryAgain                    a processor wants the same records again after a pause
 ├── ShardStopped                a processor's error stopped a shard
 └── CheckpointRefused           base of what a checkpointer raises (KCL's own names below it)
     ├── ShutdownException       the lease is lost: do not retry
@@ -40,6 +41,11 @@ class ForeignCheckpoint(KclError):
 
 class InvalidShardAnswer(KclError):
     """An answer without next iterator must name child shards, and only such an answer."""
+
+
+class TryAgain(KclError):
+    """Raised by a processor for an error that will pass: the same records come again after the
+    backoff, whatever `on_processor_error` says, until they are processed or the lease goes."""
 
 
 class ShardStopped(KclError):

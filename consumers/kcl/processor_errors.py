@@ -10,7 +10,7 @@ from dataclasses import replace
 from consumers.kcl.checkpointer import RecordProcessorCheckpointer
 from consumers.kcl.dead_letters import DeadLetters
 from consumers.kcl.deaggregation import after_checkpoint
-from consumers.kcl.errors import ShardStopped, ShutdownException
+from consumers.kcl.errors import ShardStopped, ShutdownException, TryAgain
 from consumers.kcl.record_processor import (
     ProcessRecordsInput,
     ShardRecordProcessor,
@@ -73,12 +73,13 @@ class GuardedCalls:
                 return None
             if isinstance(error, ShutdownException):
                 return error  # the lease went while it checkpointed: nothing is wrong with it
-            tries += 1
+            # What will pass counts for no try: an engine that is away for an hour comes back.
+            tries += not isinstance(error, TryAgain)
             log.warning(
-                "Shard %s: process_records failed, attempt %d: %s: %s",
-                self._shard_id, tries, type(error).__name__, error,
+                "Shard %s: process_records failed: %s: %s",
+                self._shard_id, type(error).__name__, error,
             )  # fmt: skip
-            if self._gives_up(tries) or not self._is_wanted():
+            if not self._is_wanted() or (tries and self._gives_up(tries)):
                 return error
             self._sleep(self._settings.task_backoff_time_millis / 1000)
 

@@ -121,6 +121,7 @@ class ShardConsumer:
         self._woken = threading.Event()
         self._shutdown_requested = False
         self._start = lease.checkpoint
+        self._unfinished: list[str] = []
         self._checkpointer = RecordProcessorCheckpointer(
             self.shard_id,
             lease.checkpoint,
@@ -156,7 +157,7 @@ class ShardConsumer:
             if self._wait_for_parents():
                 self._work()
             elif self._tenure.is_held():
-                self._tenure.release()
+                self._attempt("give the lease back", self._tenure.release)
             self.state = ConsumerState.SHUTDOWN_COMPLETE
         except Exception as error:
             # The lease stays: another worker would only meet the same record. A restart goes on
@@ -170,11 +171,14 @@ class ShardConsumer:
     def _wait_for_parents(self) -> bool:
         """True once all parents have ended; False when there is nothing to do any more."""
         while self._goes_on():
-            if not self._tenure.unfinished_parents():
+            if self._attempt("look at parents", self._look_at_parents) and not self._unfinished:
                 return True
             self._woken.wait(self._settings.parent_shard_poll_interval_millis / 1000)
             self._woken.clear()
         return False
+
+    def _look_at_parents(self) -> None:
+        self._unfinished = self._tenure.unfinished_parents()
 
     def _work(self) -> None:
         self.state = ConsumerState.INITIALIZING
@@ -293,7 +297,7 @@ class ShardConsumer:
             self.state = ConsumerState.SHUTDOWN_REQUESTED
             given = ShutdownRequestedInput(self._checkpointer)
             self._attempt("shutdown_requested", lambda: processor.shutdown_requested(given))
-            self._tenure.release()
+            self._attempt("give the lease back", self._tenure.release)
         self.state = ConsumerState.SHUTTING_DOWN
         self._attempt("lease_lost", lambda: processor.lease_lost(LeaseLostInput()))
 

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 
-from consumers.kcl.errors import KclError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as NoConnection
+
+from consumers.kcl.errors import (
+    KclError,
+    KinesisClientLibDependencyException,
+    ThrottlingException,
+    TryAgain,
+)
 from consumers.kcl.extended_sequence_number import ExtendedSequenceNumber
 from consumers.kcl.record_processor import (
     Checkpointer,
@@ -17,6 +26,8 @@ from consumers.kcl.record_processor import (
 )
 from consumers.processors.destination import Destination, RejectedRecords
 from consumers.processors.row import Rejection, Row, split_rows
+
+log = logging.getLogger(__name__)
 
 
 class RecordsRejected(KclError):
@@ -55,11 +66,16 @@ class StoringProcessor:
             destination.open(self._stream_name, self._shard_id)
 
     def process_records(self, process_records_input: ProcessRecordsInput) -> None:
-        if process_records_input.records:
-            self._store(process_records_input)
-        else:
-            for destination in self._destinations:
-                destination.idle()
+        try:
+            if process_records_input.records:
+                self._store(process_records_input)
+            else:
+                for destination in self._destinations:
+                    destination.idle()
+        except (ClientError, BotoCoreError) as error:
+            if will_pass(error):
+                raise TryAgain(str(error)) from error
+            raise
         due = self._checkpointed_at + self._checkpoint_interval
         if self._monotonic() >= due:
             self._checkpoint(process_records_input.checkpointer)
@@ -118,9 +134,23 @@ class StoringProcessor:
         position = min(known)
         if position == self._checkpointed:
             return
-        checkpointer.checkpoint(position.sequence_number, position.sub_sequence_number)
-        self._checkpointed = position
+        try:
+            checkpointer.checkpoint(position.sequence_number, position.sub_sequence_number)
+        except (ThrottlingException, KinesisClientLibDependencyException) as error:
+            # Everything is stored; the checkpoint may lag, and the next one covers this one.
+            log.warning("Shard %s is not checkpointed yet: %s", self._shard_id, error)
+        else:
+            self._checkpointed = position
 
     def _close(self) -> None:
         for destination in self._destinations:
             destination.close()
+
+
+def will_pass(error: ClientError | BotoCoreError) -> bool:
+    """Whether an error is one of the moment: no answer, the server's own, or too many requests."""
+    if isinstance(error, ClientError):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        code = error.response["Error"]["Code"]
+        return status >= 500 or "Throttl" in code or "SlowDown" in code or "Exceeded" in code
+    return isinstance(error, HTTPClientError | NoConnection)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consumers.kcl.checkpointer import RecordProcessorCheckpointer
-from consumers.kcl.errors import ShardStopped
+from consumers.kcl.errors import ShardStopped, TryAgain
 from consumers.kcl.extended_sequence_number import TRIM_HORIZON, ExtendedSequenceNumber
 from consumers.kcl.lease import Lease
 from consumers.kcl.processor_errors import GuardedCalls
@@ -97,6 +97,22 @@ def test_retry_brings_the_same_records_until_they_pass() -> None:
     processor = Processor(lambda number: number == "2" and next(failures))
     assert deliver(processor, [1, 2, 3], RETRY) == (True, ExtendedSequenceNumber("3"))
     assert processor.done == ["1", "1", "1", "2", "3"]
+
+
+def test_an_error_that_will_pass_brings_the_records_again_in_every_mode() -> None:
+    class Waiting(Processor):
+        def process_records(self, given: ProcessRecordsInput) -> None:
+            if self.calls < 5:
+                self.calls += 1
+                raise TryAgain("the table is away")
+            super().process_records(given)
+
+    for settings in (STOP, RETRY, DEAD_LETTER):
+        letters = Letters()
+        processor = Waiting(lambda _: False)
+        assert deliver(processor, [1, 2], settings, letters)[0]
+        assert processor.done == ["1", "2"]
+        assert letters.numbers == []
 
 
 def test_a_retry_leaves_out_what_was_checkpointed() -> None:
