@@ -42,6 +42,7 @@ class Outcome:
     payload: bytes
     is_error: bool
     log: tuple[LogEvent, ...] = ()
+    duration_seconds: float = 0.0
 
     @property
     def log_text(self) -> str:
@@ -212,7 +213,7 @@ class ExecutionEnvironment:
             lines += self._output.take()
         own = self._own_lines(figures, event, payload)
         log = (*cold_lines, *log_lines.invocation(own, lines, began_millis, self._millis()))
-        return Outcome(payload, event.kind != "response", log)
+        return Outcome(payload, event.kind != "response", log, figures.duration_seconds)
 
     def _run(self, work: Work, deadline: float) -> Event:
         assert self._api is not None

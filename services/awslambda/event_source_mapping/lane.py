@@ -60,6 +60,9 @@ class LaneDoings(Protocol):
     def invoke(self, payload: bytes) -> Invoked:
         """Run the function. Raises CannotInvoke."""
 
+    def tell_age(self, seconds: float) -> None:
+        """How old the last record of a batch is when it is handed over."""
+
     def give_up(self, discarded: Discarded) -> None:
         """Send records to the on-failure destination."""
 
@@ -211,6 +214,7 @@ class Lane:
             self._end_window(is_early=True)
 
     def _hand_over(self, batch: Batch) -> FunctionResult:
+        self._doings.tell_age(self._doings.now() - batch.records[-1].arrival)
         result, payload = self._invoke([record.event for record in batch.records])
         if isinstance(result, Succeeded) and self._mapping.report_batch_item_failures:
             place = first_failed(payload, sequence_numbers(batch.records))

@@ -36,6 +36,9 @@ class Surroundings(Protocol):
     def invoke(self, payload: bytes) -> Invoked:
         """Run the function. Raises CannotInvoke."""
 
+    def tell_age(self, seconds: float) -> None:
+        """The metric IteratorAge."""
+
     def give_up(self, shard_id: str, discarded: Discarded) -> None:
         """Send records to the on-failure destination."""
 
@@ -152,6 +155,9 @@ class ShardPoller:
 
     def invoke(self, payload: bytes) -> Invoked:
         return self._surroundings.invoke(payload)
+
+    def tell_age(self, seconds: float) -> None:
+        self._surroundings.tell_age(seconds)
 
     def give_up(self, discarded: Discarded) -> None:
         self._surroundings.give_up(self._shard_id, discarded)

@@ -30,6 +30,7 @@ from services.awslambda.event_source_mapping.shard_poller import ShardPoller
 from services.awslambda.event_source_mapping.source import StreamSource
 from services.awslambda.event_source_mapping.stream_poller import StreamPoller
 from services.awslambda.provider import kept_state
+from services.awslambda.provider.function_metrics import Measured, metrics
 from services.kinesis.kinesis import make_kinesis
 from services.localstack.running import running
 
@@ -186,6 +187,11 @@ class StreamWorker(EsmWorker):
         except (ServiceException, CommonServiceException) as error:
             raise CannotInvoke(str(error)) from error
         return Invoked(request_id, result.payload or b"", result.is_error, result.executed_version)
+
+    def tell_age(self, seconds: float) -> None:
+        name, _, account_id, region = function_locators_from_arn(self._mapping.function_arn)
+        measured = Measured(account_id, region, name, "IteratorAge", "Milliseconds")
+        metrics().measure(measured, float(round(max(0.0, seconds) * 1000)))
 
     def give_up(self, shard_id: str, discarded: Discarded) -> None:
         on_failure.send(self._mapping, shard_id, discarded, self.now(), self._client_of)

@@ -20,6 +20,7 @@ from services.awslambda.execution_environment import (
 from services.awslambda.launcher import Launcher
 from services.awslambda.memory_watch import MemoryWatch
 from services.awslambda.provider.function_logs import LogWriter
+from services.awslambda.provider.function_metrics import Measured, metrics
 from services.awslambda.runtime_api import Work
 from services.awslambda.runtimes.command import lay_out_python_runtime, refuse_runtime
 from services.localstack.running import Running, running
@@ -104,6 +105,11 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
             )
         )
         self._write_log(outcome)
+        function = self.function_version.id
+        measured = Measured(
+            function.account, function.region, function.function_name, "Duration", "Milliseconds"
+        )
+        metrics().measure(measured, round(outcome.duration_seconds * 1000, 2))
         return InvocationResult(
             request_id=payload["invoke-id"],
             payload=outcome.payload,

@@ -1,11 +1,14 @@
-"""Counts invocations and errors for CloudWatch, and sends the counts once a second."""
+"""Gathers what CloudWatch knows of functions, and sends it once a second."""
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
 from collections import Counter
-from typing import NamedTuple
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, NamedTuple
 
 from localstack.aws.connect import connect_to
 
@@ -14,28 +17,37 @@ LOG = logging.getLogger(__name__)
 _GATHER_SECONDS = 1.0
 
 
-class Counted(NamedTuple):
-    """One metric of one function."""
+#: A datum of PutMetricData has at most so many different values.
+_MAXIMUM_VALUES = 150
+
+
+class Measured(NamedTuple):
+    """One metric of one function; `unit` is CloudWatch's word."""
 
     account_id: str
     region: str
     function_name: str
     metric: str
+    unit: str
 
 
 class MetricWriter:
     """One thread for all functions; it sleeps while nothing is counted."""
 
     def __init__(self) -> None:
-        self._counts: Counter[Counted] = Counter()
+        self._gathered: dict[Measured, Counter[float]] = {}
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
 
     def count(self, account_id: str, region: str, function_name: str, *metrics: str) -> None:
-        """Add one to each of the metrics: `Invocations`, `Errors`, `Throttles`."""
+        """Add one to each of the metrics: `Invocations`, `Errors`."""
+        for metric in metrics:
+            self.measure(Measured(account_id, region, function_name, metric, "Count"), 1.0)
+
+    def measure(self, measured: Measured, value: float) -> None:
+        """One value of a metric: `IteratorAge`, `Duration`."""
         with self._changed:
-            for metric in metrics:
-                self._counts[Counted(account_id, region, function_name, metric)] += 1
+            self._gathered.setdefault(measured, Counter())[value] += 1
             if self._thread is None:
                 self._thread = threading.Thread(
                     target=self._run, name="lambda-metric-writer", daemon=True
@@ -47,37 +59,39 @@ class MetricWriter:
         pause = threading.Event()
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: bool(self._counts))
+                self._changed.wait_for(lambda: bool(self._gathered))
             pause.wait(_GATHER_SECONDS)
             with self._changed:
-                counts, self._counts = self._counts, Counter()
+                gathered, self._gathered = self._gathered, {}
             try:
-                _send(counts)
+                _send(gathered)
             except Exception:
-                LOG.exception("Cannot write the metrics of %d functions", len(counts))
+                LOG.exception("Cannot write %d metrics of functions", len(gathered))
 
 
-def _send(counts: Counter[Counted]) -> None:
-    for (account_id, region), mine in _by_place(counts).items():
+def _send(gathered: Mapping[Measured, Counter[float]]) -> None:
+    places: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for measured, values in gathered.items():
+        place = places.setdefault((measured.account_id, measured.region), [])
+        for some in itertools.batched(values.items(), _MAXIMUM_VALUES, strict=False):
+            place.append(_datum(measured, some))
+    for (account_id, region), data in places.items():
         cloudwatch = connect_to(aws_access_key_id=account_id, region_name=region).cloudwatch
-        cloudwatch.put_metric_data(
-            Namespace="AWS/Lambda",
-            MetricData=[
-                {
-                    "MetricName": counted.metric,
-                    "Dimensions": [{"Name": "FunctionName", "Value": counted.function_name}],
-                    "Unit": "Count",
-                    # So many times the value 1: Sum and SampleCount both come out right.
-                    "Values": [1.0],
-                    "Counts": [float(number)],
-                }
-                for counted, number in mine.items()
-            ],
-        )
+        cloudwatch.put_metric_data(Namespace="AWS/Lambda", MetricData=data)
 
 
-def _by_place(counts: Counter[Counted]) -> dict[tuple[str, str], dict[Counted, int]]:
-    places: dict[tuple[str, str], dict[Counted, int]] = {}
-    for counted, number in counts.items():
-        places.setdefault((counted.account_id, counted.region), {})[counted] = number
-    return places
+def _datum(measured: Measured, values: tuple[tuple[float, int], ...]) -> dict[str, Any]:
+    return {
+        "MetricName": measured.metric,
+        "Dimensions": [{"Name": "FunctionName", "Value": measured.function_name}],
+        "Unit": measured.unit,
+        # So many times each value: Sum, Maximum and SampleCount all come out right.
+        "Values": [value for value, _ in values],
+        "Counts": [float(number) for _, number in values],
+    }
+
+
+@cache
+def metrics() -> MetricWriter:
+    """The engine's one writer."""
+    return MetricWriter()

@@ -23,7 +23,7 @@ from localstack.utils.strings import to_str
 from services.awslambda.limits import Refusal, refuse_payload
 from services.awslambda.provider import kept_state, quick_invoke
 from services.awslambda.provider.event_source_mappings import StreamWorkerFactory
-from services.awslambda.provider.function_metrics import MetricWriter
+from services.awslambda.provider.function_metrics import metrics
 from services.awslambda.ranges import refuse_numbers
 from services.localstack.running import running
 
@@ -100,13 +100,12 @@ def replace_parts(provider: FunctionsProvider) -> None:
 
     localstack_provider.EsmWorkerFactory = WorkerFactory
     localstack_provider.localstack_host = _host_of_function_urls
-    metrics = MetricWriter()
 
     def count_invocation(function_name: str, account_id: str, region_name: str) -> None:
-        metrics.count(account_id, region_name, function_name, "Invocations")
+        metrics().count(account_id, region_name, function_name, "Invocations")
 
     def count_error(function_name: str, account_id: str, region_name: str) -> None:
-        metrics.count(account_id, region_name, function_name, "Invocations", "Errors")
+        metrics().count(account_id, region_name, function_name, "Invocations", "Errors")
 
     version_manager.record_cw_metric_invocation = count_invocation
     version_manager.record_cw_metric_error = count_error

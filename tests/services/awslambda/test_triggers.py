@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import urllib.request
 import uuid
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -116,6 +117,31 @@ def test_an_alarm_calls_the_function_of_its_topic(
     (record,) = reporter.event()["Records"]
     message = json.loads(record["Sns"]["Message"])
     assert (message["AlarmName"], message["NewStateValue"]) == (reporter.name, "ALARM")
+
+
+def test_cloudwatch_counts_what_functions_did(engine: EngineUnderTest) -> None:
+    cloudwatch, awslambda = engine.client("cloudwatch"), engine.client("lambda")
+    name = deploy(awslambda, "def handler(event, _): return 1 / event")
+    for event in ("1", "2", "0"):
+        awslambda.invoke(FunctionName=name, Payload=event)
+
+    def sums() -> dict[str, float]:
+        found = {}
+        for metric in ("Invocations", "Errors", "Duration"):
+            points = cloudwatch.get_metric_statistics(
+                Namespace="AWS/Lambda",
+                MetricName=metric,
+                Dimensions=[{"Name": "FunctionName", "Value": name}],
+                StartTime=datetime.now(UTC) - timedelta(hours=3),
+                EndTime=datetime.now(UTC) + timedelta(hours=3),
+                Period=86_400,
+                Statistics=["Sum", "SampleCount"],
+            )["Datapoints"]
+            kind = "SampleCount" if metric == "Duration" else "Sum"
+            found[metric] = sum(point[kind] for point in points)
+        return found
+
+    wait_until(lambda: sums() == {"Invocations": 3, "Errors": 1, "Duration": 3}, every=0.5)
 
 
 def test_an_event_that_a_rule_matches_calls_its_function(
