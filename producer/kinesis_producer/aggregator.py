@@ -52,11 +52,11 @@ class Aggregator:
             return (single(record, shard_id, deadline),)
         container, part = self._containers.get(shard_id), _part(record)
         full: tuple[KinesisRecord, ...] = ()
-        if container is not None and container.aggregate.size_with(part) > self._max_size:
+        if container is not None and not container.aggregate.add(part, self._max_size):
             full, container = (self._close(container),), None
         if container is None:
             container = self._containers[shard_id] = _Container(shard_id)
-        container.aggregate.add(part)
+            container.aggregate.add(part)
         container.records.append(record)
         if deadline < container.deadline:
             container.deadline = deadline

@@ -46,6 +46,8 @@ class Aggregate:
     def __init__(self) -> None:
         self._partition_keys: dict[str, int] = {}
         self._explicit_hash_keys: dict[str, int] = {}
+        self._tables: list[bytes] = []
+        self._hash_key_tables: list[bytes] = []
         self._records: list[bytes] = []
         #: Bytes that `pack` will give.
         self.size = FRAME_BYTES
@@ -53,54 +55,40 @@ class Aggregate:
     def __len__(self) -> int:
         return len(self._records)
 
-    def size_with(self, record: AggregatedUserRecord) -> int:
-        """The size after adding this record, too."""
-        size = self.size + self._key_size(self._partition_keys, record.partition_key)
-        if record.explicit_hash_key is not None:
-            size += self._key_size(self._explicit_hash_keys, record.explicit_hash_key)
-        body = self._body_size(record)
-        return size + 1 + _varint_size(body) + body
-
-    def add(self, record: AggregatedUserRecord) -> None:
-        """Append the record."""
-        self.size = self.size_with(record)
-        keys, hash_keys = self._partition_keys, self._explicit_hash_keys
-        body = b"\x08" + _varint(keys.setdefault(record.partition_key, len(keys)))
-        if record.explicit_hash_key is not None:
-            index = hash_keys.setdefault(record.explicit_hash_key, len(hash_keys))
-            body += b"\x10" + _varint(index)
-        body += b"\x1a" + _varint(len(record.data)) + record.data
-        for tag in record.tags:
+    def add(self, record: AggregatedUserRecord, max_size: int | None = None) -> bool:
+        """Append the record, unless the aggregate would become larger than `max_size`."""
+        partition_keys, hash_keys = self._partition_keys, self._explicit_hash_keys
+        partition_key, data, explicit_hash_key, tags = record
+        index = partition_keys.get(partition_key)
+        new_key = b"" if index is not None else _field(0x0A, partition_key.encode())
+        body = b"\x08" + _varint(len(partition_keys) if index is None else index)
+        new_hash_key = b""
+        if explicit_hash_key is not None:
+            hash_index = hash_keys.get(explicit_hash_key, len(hash_keys))
+            if hash_index == len(hash_keys):
+                new_hash_key = _field(0x12, explicit_hash_key.encode())
+            body += b"\x10" + _varint(hash_index)
+        body += b"\x1a" + _varint(len(data)) + data
+        for tag in tags:
             body += _field(0x22, _tag(*tag))
-        self._records.append(b"\x1a" + _varint(len(body)) + body)
+        entry = b"\x1a" + _varint(len(body)) + body
+        size = self.size + len(new_key) + len(new_hash_key) + len(entry)
+        if max_size is not None and size > max_size:
+            return False
+        if new_key:
+            partition_keys[partition_key] = len(partition_keys)
+            self._tables.append(new_key)
+        if new_hash_key and explicit_hash_key is not None:
+            hash_keys[explicit_hash_key] = len(hash_keys)
+            self._hash_key_tables.append(new_hash_key)
+        self._records.append(entry)
+        self.size = size
+        return True
 
     def pack(self) -> bytes:
         """The Kinesis record's data."""
-        message = b"".join(
-            [
-                *(_field(0x0A, key.encode()) for key in self._partition_keys),
-                *(_field(0x12, key.encode()) for key in self._explicit_hash_keys),
-                *self._records,
-            ]
-        )
+        message = b"".join([*self._tables, *self._hash_key_tables, *self._records])
         return MAGIC + message + md5(message, usedforsecurity=False).digest()
-
-    def _body_size(self, record: AggregatedUserRecord) -> int:
-        length = len(record.data)
-        size = 1 + _varint_size(length) + length
-        keys = self._partition_keys
-        size += 1 + _varint_size(keys.get(record.partition_key, len(keys)))
-        if record.explicit_hash_key is not None:
-            keys = self._explicit_hash_keys
-            size += 1 + _varint_size(keys.get(record.explicit_hash_key, len(keys)))
-        return size + sum(len(_field(0x22, _tag(*tag))) for tag in record.tags)
-
-    @staticmethod
-    def _key_size(known: dict[str, int], key: str) -> int:
-        if key in known:
-            return 0
-        length = len(key.encode())
-        return 1 + _varint_size(length) + length
 
 
 def pack(records: Iterable[AggregatedUserRecord]) -> bytes:
@@ -234,9 +222,7 @@ def _decimal(text: str) -> str:
     return text
 
 
-def _varint(value: int) -> bytes:
-    if value < 0x80:
-        return _ONE_BYTE[value]
+def _encode_varint(value: int) -> bytes:
     encoded = bytearray()
     while value >= 0x80:
         encoded.append(value & 0x7F | 0x80)
@@ -245,16 +231,17 @@ def _varint(value: int) -> bytes:
     return bytes(encoded)
 
 
-def _varint_size(value: int) -> int:
-    return 1 if value < 0x80 else (value.bit_length() + 6) // 7
+#: Every length and index that is common: all varints of one and two bytes.
+_SHORT = [_encode_varint(value) for value in range(1 << 14)]
+
+
+def _varint(value: int) -> bytes:
+    return _SHORT[value] if value < 1 << 14 else _encode_varint(value)
 
 
 def _field(tag: int, value: bytes) -> bytes:
-    return _ONE_BYTE[tag] + _varint(len(value)) + value
+    return _SHORT[tag] + _varint(len(value)) + value
 
 
 def _tag(key: str, value: str | None) -> bytes:
     return _field(0x0A, key.encode()) + (b"" if value is None else _field(0x12, value.encode()))
-
-
-_ONE_BYTE = [bytes([value]) for value in range(0x80)]

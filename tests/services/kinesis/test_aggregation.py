@@ -43,15 +43,17 @@ def amazons() -> ModuleType:
     return module
 
 
-@given(st.lists(user_records, min_size=1, max_size=200))
+@given(st.lists(user_records, min_size=1, max_size=30))
 def test_what_is_packed_is_unpacked_and_its_size_was_known(
     records: list[AggregatedUserRecord],
 ) -> None:
     aggregate = Aggregate()
     for record in records:
-        expected = aggregate.size_with(record)
-        aggregate.add(record)
-        assert aggregate.size == expected
+        before, fits = aggregate.pack(), len(pack([*records[: len(aggregate)], record]))
+        assert not aggregate.add(record, max_size=fits - 1)
+        assert aggregate.pack() == before
+        assert aggregate.add(record, max_size=fits)
+        assert aggregate.size == fits
     data = aggregate.pack()
     assert len(data) == aggregate.size
     assert unpack(data) == records
