@@ -6,10 +6,12 @@ import gzip
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -187,32 +189,38 @@ def test_lines_arrive_complete_and_in_order_through_rotation_kills_and_throttlin
     run_agent: Callable[..., AgentProcess],
     tmp_path: Path,
 ) -> None:
-    total, kills, parts = STORY_BYTES // LINE_BYTES, 3, 8
+    part_lines, parts, kills = STORY_BYTES // LINE_BYTES // 8, 8, 3
     reader = NumberReader(engine.client("kinesis"), stream)
     writer = LogWriter(tmp_path / "logs")
     agent = run_agent(kinesisStream=stream, retryMaxBackoffMillis=500)
     writer.write(1)
     wait_until(reader.count)  # at its first start, an agent takes the newest file only
     for part in range(parts):
-        shard_limits("aws" if part % 2 else "off")
-        writer.write(total // parts // 2)
+        if part % 2:
+            shard_limits("aws")
+        writer.write(part_lines // 2)
+        if part % 2:
+            some = min(writer.written, reader.count() + 1_500)
+            wait_until(lambda some=some: reader.count() >= some, WAIT_SECONDS)
+            shard_limits("off")
         if part % 3 == 1:
             # In the middle of what is written, with a buffer on its way.
-            half = writer.written - total // parts // 4
+            half = writer.written - part_lines // 4
             wait_until(lambda half=half: reader.count() >= half, WAIT_SECONDS)
             agent.kill()
             writer.rotate()
-            writer.write(total // parts // 2)
+            writer.write(part_lines // 2)
             agent = run_agent(kinesisStream=stream, retryMaxBackoffMillis=500)
         else:
-            writer.write(total // parts // 2)
+            writer.write(part_lines // 2)
             writer.rotate()
-    shard_limits("off")
     wait_until(lambda: reader.count() == writer.written, WAIT_SECONDS)
     assert agent.stop() == 0
     reader.count()
     assert list(dict.fromkeys(reader.numbers)) == list(range(writer.written))
-    assert len(reader.numbers) - writer.written <= kills * 500
+    doubled = len(reader.numbers) - writer.written
+    print(f"{writer.written} lines, {kills} kills, {doubled} doubled")
+    assert doubled <= kills * 500
 
 
 def test_a_courses_csv_lines_become_json(
@@ -293,13 +301,13 @@ def test_a_web_log_reaches_s3_through_firehose_and_the_metrics_cloudwatch(
 
 
 def _is_sent(checkpoints: Path, offset: int) -> bool:
-    import sqlite3
-    from contextlib import closing
-
     if not checkpoints.exists():
         return False
     with closing(sqlite3.connect(checkpoints)) as database:
-        rows = database.execute("select offset from FILE_CHECKPOINTS").fetchall()
+        try:
+            rows = database.execute("select offset from FILE_CHECKPOINTS").fetchall()
+        except sqlite3.OperationalError:
+            return False  # its tables are being made
     return rows == [(offset,)]
 
 

@@ -53,12 +53,12 @@ def test_ids_are_unique() -> None:
 
 
 def test_proportions_are_those_of_the_tables() -> None:
-    events = [orjson.loads(event.data) for event in Ecommerce().events(40_000)]
+    events = [orjson.loads(event.data) for event in Ecommerce().events(15_000)]
     for column, shares in (("trafficfrom", TRAFFIC), ("device", DEVICES)):
         seen = Counter(event[column] for event in events)
         assert set(seen) == set(shares)
         for value, share in shares.items():
-            assert seen[value] / len(events) == pytest.approx(share, abs=0.03)
+            assert seen[value] / len(events) == pytest.approx(share, abs=0.04)
     urls = Counter(event["url"] for event in events)
     assert [url for url, _ in urls.most_common()] == [
         "beer_vitrine_nav",
@@ -81,7 +81,7 @@ def test_a_visitor_looks_at_no_product_in_the_window_and_pays_what_was_in_the_ca
 
 
 def test_evenings_are_busier_than_nights() -> None:
-    shop = Ecommerce(start=datetime(2026, 1, 1), sessions_per_minute=10)
+    shop = Ecommerce(start=datetime(2026, 1, 1), sessions_per_minute=3)
     day = itertools.takewhile(lambda e: e.timestamp.day == 1, shop.events())
     hours = Counter(event.timestamp.hour for event in day)
     assert sum(hours[h] for h in (19, 20, 21)) > 5 * sum(hours[h] for h in (2, 3, 4))
