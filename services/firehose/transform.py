@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 from services.firehose.record import Record
 
 MAX_ANSWER_BYTES = 6 * 1024 * 1024
+#: Lambda takes 6 MiB; what surrounds the records needs little.
+MAX_EVENT_BYTES = 6 * 1024 * 1024 - 4096
 
 
 class InvocationFailed(Exception):
@@ -47,15 +49,26 @@ class Answer(NamedTuple):
 
 
 def batches(records: Sequence[Record], size_in_bytes: int) -> Iterator[Sequence[Record]]:
-    """Records in order, at most `size_in_bytes` of data in each batch, at least one record."""
-    start, size = 0, 0
+    """Records in order, at least one in each batch: at most `size_in_bytes` of data, and an event
+    that Lambda takes (many small records are mostly ids and metadata)."""
+    start, size, event_size = 0, 0, 0
     for number, record in enumerate(records):
-        if number > start and size + len(record.data) > size_in_bytes:
-            yield records[start:number]
-            start, size = number, 0
         size += len(record.data)
+        event_size += _event_size(record)
+        if number > start and (size > size_in_bytes or event_size > MAX_EVENT_BYTES):
+            yield records[start:number]
+            start, size, event_size = number, len(record.data), _event_size(record)
     if start < len(records):
         yield records[start:]
+
+
+def _event_size(record: Record) -> int:
+    """No less than what the record takes in the event, in bytes of JSON."""
+    metadata = 0
+    if record.source:
+        # A character may take six bytes (an escape) and an id some sixty digits.
+        metadata = 280 + 6 * len(record.source.partition_key)
+    return 160 + len(record.data) * 4 // 3 + metadata
 
 
 def event(

@@ -179,6 +179,8 @@ def read_lake(story: Story) -> tuple[Counter[int], Counter[int]]:
             body = gzip.decompress(s3.get_object(Bucket="lake", Key=key)["Body"].read())
             lines = [json.loads(line) for line in body.splitlines()]
             if key.startswith("errors/processing-failed/"):
+                # The transform's own failures: no invocation failed as a whole.
+                assert {x["errorCode"] for x in lines} == {"Lambda.ProcessingFailedStatus"}
                 failed.update(json.loads(base64.b64decode(x["rawData"]))["id"] for x in lines)
             else:
                 assert key.startswith(f"clicks/device={lines[0]['device']}/")

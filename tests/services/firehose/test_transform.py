@@ -129,6 +129,19 @@ def test_whatever_comes_back_every_record_is_counted_once(items: list[dict[str, 
     assert len(answer.transformed) + len(answer.failed) + answer.dropped == len(RECORDS)
 
 
+def test_an_event_of_many_small_records_fits_into_an_invocation() -> None:
+    metadata = KinesisMetadata("4" * 56, 0, "é" * 20, "shardId-000000000000")
+    records = [Record(b"x" * 50, 1_700_000_000.123, metadata)] * 40_000
+    found = list(batches(records, 3 * 1024 * 1024))
+    assert len(found) > 1
+    for batch in found:
+        sent = event(
+            batch, invocation_id="i" * 36, delivery_stream_arn="a" * 512, region="us-east-1"
+        )
+        assert len(json.dumps(sent).encode()) <= 6 * 1024 * 1024
+    assert sum(map(len, found)) == 40_000
+
+
 @given(st.lists(st.binary(max_size=30)), st.integers(min_value=1, max_value=60))
 def test_batches_keep_order_and_size(contents: list[bytes], size: int) -> None:
     records = [Record(content, 0.0) for content in contents]
