@@ -66,7 +66,7 @@ def _event_size(record: Record) -> int:
     """No less than what the record takes in the event, in bytes of JSON."""
     metadata = 0
     if record.source:
-        # A character may take six bytes (an escape) and an id some sixty digits.
+        # A character may take six bytes as an escape, an id some sixty digits.
         metadata = 280 + 6 * len(record.source.partition_key)
     return 160 + len(record.data) * 4 // 3 + metadata
 
