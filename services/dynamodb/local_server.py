@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-#: The server keeps its items in SQLite, whose native library its jars bring for these alone.
+#: The server keeps its items in SQLite, whose native library its jar brings for these alone.
 SUPPORTED_MACHINES = {
     ("Linux", "x86_64"),
+    ("Linux", "aarch64"),
     ("Darwin", "x86_64"),
     ("Darwin", "arm64"),
     ("Windows", "AMD64"),
@@ -27,9 +28,16 @@ def why_not_local(system: str, machine: str, jars: Sequence[Path], java: Path) -
 
 
 def server_command(
-    java: Path, jars: Sequence[Path], *, port: int, db_path: Path | None, heap: str = "256m"
+    java: Path,
+    jars: Sequence[Path],
+    *,
+    port: int,
+    db_path: Path | None,
+    tmp_path: Path,
+    heap: str = "256m",
 ) -> list[str]:
-    """The command line; `db_path` None keeps everything in memory.
+    """The command line; `db_path` None keeps everything in memory. Each start unpacks a native
+    library into `tmp_path` and leaves it there.
 
     A class path in a fixed order, and the small compiler and collector: the server starts
     faster and takes half the memory, and is quick enough for a laptop.
@@ -42,7 +50,8 @@ def server_command(
         "-XX:+UseSerialGC",
         "-Xshare:auto",
         "--enable-native-access=ALL-UNNAMED",
-        f"-Djava.library.path={jars[0].parent}",
+        f"-Djava.io.tmpdir={tmp_path}",
+        "-XX:-UsePerfData",  # it would write to the system's /tmp
         "-cp",
         class_path,
         MAIN_CLASS,

@@ -68,7 +68,12 @@ def _use_our_server() -> Any:
     def command(self: Any) -> list[str]:
         db_path = Path(self.db_path) if self.db_path else None
         server = server_command(
-            java(), jars(), port=self.port, db_path=db_path, heap=str(self.heap_size)
+            java(),
+            jars(),
+            port=self.port,
+            db_path=db_path,
+            tmp_path=running().settings.data_dir / "tmp",
+            heap=str(self.heap_size),
         )
         return tied_command(server, without_fsync=running().settings.stream_sync == "os")
 

@@ -31,6 +31,7 @@ def take_data_folder(data_dir: Path) -> int:
         for name in ("home", "cache", "tmp", "localstack"):
             (data_dir / name).mkdir(exist_ok=True)
         lock = _lock(data_dir)
+        _empty(data_dir / "tmp")
         link_catalog(data_dir / "localstack")
         if size_of(log := log_file(data_dir)) > MAX_LOG_BYTES:
             log.replace(log.with_suffix(".log.1"))
@@ -40,6 +41,15 @@ def take_data_folder(data_dir: Path) -> int:
             f"The data folder {data_dir} cannot be used ({error.strerror}): choose one that can "
             "be written (--data)."
         ) from None
+
+
+def _empty(folder: Path) -> None:
+    """What an engine that was killed left in its temporary folder."""
+    for left in folder.iterdir():
+        if left.is_dir() and not left.is_symlink():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)
 
 
 def _lock(data_dir: Path) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,8 @@ JARS = [Path("/jars/b.jar"), Path("/jars/a.jar"), Path("/jars/libsqlite4java.so"
     [
         (("Linux", "x86_64"), JARS, "/", None),
         (("Darwin", "arm64"), JARS, "/", None),
-        (("Linux", "aarch64"), JARS, "/", "no SQLite library for Linux on aarch64"),
+        (("Linux", "aarch64"), JARS, "/", None),
+        (("Linux", "riscv64"), JARS, "/", "no SQLite library for Linux on riscv64"),
         (("Linux", "x86_64"), [], "/", "run ./scripts/install"),
         (("Linux", "x86_64"), JARS, "/no/java", "run ./scripts/install"),
     ],
@@ -29,7 +31,10 @@ def test_why_it_cannot_run_is_one_sentence(
 
 
 def test_the_class_path_has_a_fixed_order_and_memory_is_a_choice() -> None:
-    command = server_command(Path("/java"), JARS, port=1, db_path=None)
+    wanted: dict[str, Any] = {"port": 1, "tmp_path": Path("/data/tmp")}
+    command = server_command(Path("/java"), JARS, db_path=None, **wanted)
     assert command[command.index("-cp") + 1] == "/jars/a.jar:/jars/b.jar"
     assert command[-1] == "-inMemory"
-    assert server_command(Path("/java"), JARS, port=1, db_path=Path("/d"))[-2:] == ["-dbPath", "/d"]
+    assert "-Djava.io.tmpdir=/data/tmp" in command
+    on_disk = server_command(Path("/java"), JARS, db_path=Path("/d"), **wanted)
+    assert on_disk[-2:] == ["-dbPath", "/d"]
