@@ -60,9 +60,7 @@ class LeaseTable(Protocol):
     def create_lease(self, lease: Lease) -> bool:
         """Write a new lease. False when its key is there already."""
 
-    def renew_lease(
-        self, lease: Lease, *, throughput_kbps: float = 0, handing_off: bool = False
-    ) -> Lease | None:
+    def renew_lease(self, lease: Lease, *, handing_off: bool = False) -> Lease | None:
         """Bump the counter of a lease read as `lease`. `handing_off`: go on during a hand-off."""
 
     def take_lease(self, lease: Lease, owner: str) -> Lease | None:

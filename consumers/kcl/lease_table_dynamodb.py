@@ -141,20 +141,17 @@ class DynamoDBLeaseTable:
             return _refused(error, False)
         return True
 
-    def renew_lease(
-        self, lease: Lease, *, throughput_kbps: float = 0, handing_off: bool = False
-    ) -> Lease | None:
+    def renew_lease(self, lease: Lease, *, handing_off: bool = False) -> Lease | None:
         condition = "leaseCounter = :counter"
         if not handing_off:
             condition += " AND attribute_not_exists(checkpointOwner)"
         return self._update(
             lease.lease_key,
-            "SET leaseCounter = :next, throughputKBps = :throughput",
+            "SET leaseCounter = :next",
             condition,
             {
                 ":counter": _n(lease.lease_counter),
                 ":next": _n(lease.lease_counter + 1),
-                ":throughput": {"N": f"{throughput_kbps:.6f}"},
             },
         )
 

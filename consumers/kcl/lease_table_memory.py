@@ -35,9 +35,7 @@ class MemoryLeaseTable:
             self._leases[lease.lease_key] = lease
             return True
 
-    def renew_lease(
-        self, lease: Lease, *, throughput_kbps: float = 0, handing_off: bool = False
-    ) -> Lease | None:
+    def renew_lease(self, lease: Lease, *, handing_off: bool = False) -> Lease | None:
         with self._lock:
             stored = self._same_counter(lease)
             if stored is None or (stored.checkpoint_owner is not None and not handing_off):

@@ -120,7 +120,8 @@ class Scheduler:
             self._metrics.start()
         self._start_thread("lease-renewer", self._renew_forever)
         self._start_thread("lease-taker", self._take_forever)
-        self._start_thread("shard-sync", self._audit_forever)
+        self._start_thread("shard-sync", self._sync_forever)
+        self._start_thread("lease-audit", self._audit_forever)
         self._start_thread("lease-cleanup", self._clean_up_forever)
         try:
             self._run_consumers()
@@ -202,9 +203,7 @@ class Scheduler:
             detector = ShardDetector(self._kinesis, stream.stream_name, self.settings)
             key = stream.serialized if stream.is_multi_stream else None
             self._streams[key] = ShardSyncTask(stream, self._table, detector, self.settings)
-        leases = self._table.list_leases()
-        for task in self._streams.values():
-            task.sync_if_empty(leases)
+        leases = self._sync_if_empty()
         self._renewer.adopt(lease for lease in leases if lease.stream_identifier in self._streams)
         self._take()
         self._renewed_at = self._monotonic()
@@ -247,6 +246,11 @@ class Scheduler:
             if not self._stopping.is_set():
                 self._guarded("take leases", self._take)
 
+    def _sync_forever(self) -> None:
+        every = self.settings.shard_sync_interval_millis / 1000
+        while not self._stopping.wait(every):
+            self._guarded("sync shards", self._sync_if_empty)
+
     def _audit_forever(self) -> None:
         every = self.settings.leases_recovery_auditor_execution_frequency_millis / 1000
         while not self._stopping.wait(every):
@@ -273,6 +277,14 @@ class Scheduler:
             self._renewer.add(lease)
         if taken:
             self._wake.set()
+
+    def _sync_if_empty(self) -> list[Lease]:
+        """Make the first leases of streams that have none. Returns the leases there were."""
+        leases = self._table.list_leases()
+        for task in self._streams.values():
+            if task.sync_if_empty(leases):
+                self._take_now.set()
+        return leases
 
     def _audit(self) -> None:
         leases = self._table.list_leases()
@@ -303,7 +315,7 @@ class Scheduler:
             for task in self._streams.values():
                 task.clean_up(leases)
 
-    def _guarded(self, what: str, call: Callable[[], None]) -> None:
+    def _guarded(self, what: str, call: Callable[[], object]) -> None:
         try:
             call()
         except (ClientError, BotoCoreError, KclError) as error:

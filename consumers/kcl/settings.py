@@ -32,6 +32,7 @@ class SchedulerSettings:
     initial_position_in_stream: str = TRIM_HORIZON
     initial_position_timestamp: datetime | None = None
 
+    #: How often a worker looks whether a stream of its has no leases at all.
     shard_sync_interval_millis: int = 60_000
     ignore_unexpected_child_shards: bool = False
     list_shards_attempts: int = 50

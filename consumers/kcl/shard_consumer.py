@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -296,10 +297,10 @@ class ShardConsumer:
         if self._tenure.is_held():
             self.state = ConsumerState.SHUTDOWN_REQUESTED
             given = ShutdownRequestedInput(self._checkpointer)
-            self._attempt("shutdown_requested", lambda: processor.shutdown_requested(given))
+            self._shut_down("shutdown_requested", lambda: processor.shutdown_requested(given))
             self._attempt("give the lease back", self._tenure.release)
         self.state = ConsumerState.SHUTTING_DOWN
-        self._attempt("lease_lost", lambda: processor.lease_lost(LeaseLostInput()))
+        self._shut_down("lease_lost", lambda: processor.lease_lost(LeaseLostInput()))
 
     def _end_shard(self, processor: ShardRecordProcessor, children: tuple[ChildShard, ...]) -> None:
         self.state = ConsumerState.SHUTTING_DOWN
@@ -319,12 +320,24 @@ class ShardConsumer:
             )
 
     def _shard_ended(self, processor: ShardRecordProcessor) -> None:
-        processor.shard_ended(ShardEndedInput(self._checkpointer))
+        with self._shutting_down():
+            processor.shard_ended(ShardEndedInput(self._checkpointer))
         if not self._checkpointer.last_checkpoint.is_shard_end:
             raise ShardStopped(
                 f"The processor did not checkpoint the end of shard {self.shard_id}; "
                 "shard_ended must call checkpointer.checkpoint()."
             )
+
+    def _shut_down(self, what: str, call: Callable[[], None]) -> None:
+        with self._shutting_down():
+            self._attempt(what, call)
+
+    @contextmanager
+    def _shutting_down(self) -> Iterator[None]:
+        started = time.monotonic()
+        yield
+        millis = (time.monotonic() - started) * 1000
+        self._metrics.add("ShutdownTask", "RecordProcessor.shutdown.Time", millis)
 
     def _until_done(self, what: str, call: Callable[[], None]) -> bool:
         """Repeat a call until it does not raise. False when this worker must stop before."""

@@ -117,6 +117,26 @@ def test_an_error_of_the_processor_stops_the_shard_and_skips_nothing(
         wait_until(lambda: journal.seen() == put)
 
 
+def test_a_lease_that_a_peers_leader_gives_away_is_finished_and_handed_over(
+    engine: EngineUnderTest,
+) -> None:
+    stream, journal = StreamUnderTest(engine, 1), Journal()
+    put = stream.put(0, 10)
+    with stream.worker("a", lambda: Recorder(journal, checkpoints=False)):
+        wait_until(lambda: journal.seen() == put)
+        # What KCL 3.x's leader writes: https://github.com/awslabs/amazon-kinesis-client
+        stream.dynamodb.update_item(
+            TableName=stream.application,
+            Key={"leaseKey": {"S": SHARD_0}},
+            UpdateExpression="SET leaseOwner = :new, checkpointOwner = :old",
+            ExpressionAttributeValues={":new": {"S": "peer"}, ":old": {"S": "a"}},
+        )
+        wait_until(lambda: "lease_lost" in journal.of(SHARD_0))
+        lease = stream.lease(SHARD_0)
+        assert (lease.lease_owner, lease.checkpoint_owner) == ("peer", None)
+        assert journal.of(SHARD_0) == ["initialize", "shutdown_requested", "lease_lost"]
+
+
 def test_an_expired_iterator_is_replaced_behind_the_last_record(engine: EngineUnderTest) -> None:
     stream, journal = StreamUnderTest(engine, 1), Journal()
     before = stream.put(0, 10)
