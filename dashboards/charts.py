@@ -16,6 +16,8 @@ from dashboards.facts.streams import ShardBar
 Drawing = Any
 
 HEIGHT = 240
+#: What a legend below takes from the chart.
+LEGEND_HEIGHT = 80
 EVERY_LABEL = alt.Axis(labelOverlap=False, labelLimit=140)
 LEGEND_BELOW = alt.Legend(orient="bottom", columns=1, labelLimit=0)
 #: More slices than this make a pie unreadable; the rest is one slice.
@@ -41,7 +43,7 @@ def series(named: Mapping[str, Sequence[Point]], unit: str) -> Drawing:
             color=alt.Color("series:N", title=None, legend=LEGEND_BELOW),
             tooltip=["series", "at:T", "value"],
         )
-        .properties(height=HEIGHT)
+        .properties(height=HEIGHT + LEGEND_HEIGHT)
     )
 
 

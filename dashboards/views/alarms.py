@@ -77,9 +77,11 @@ def _inbox(aws: Aws, say: Say) -> None:
         st.caption(say("no_topics"))
     for arn in topics:
         topic = arn.rpartition(":")[2]
-        if arn not in heard and st.button(say("listen", topic=topic), key=f"listen:{arn}"):
+        place = st.empty()
+        if arn not in heard and place.button(say("listen", topic=topic), key=f"listen:{arn}"):
             messages.open_inbox(sns, sqs, arn)
             heard.append(arn)
+            place.empty()
     if heard:
         st.caption(say("listening", topics=", ".join(arn.rpartition(":")[2] for arn in heard)))
         _message_table(say, shared_inbox(aws))

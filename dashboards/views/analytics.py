@@ -24,7 +24,7 @@ class QueryEnded(Exception):
     """The query did not succeed; the message is Athena's."""
 
 
-@st.cache_data(ttl=COMPUTED_SECONDS, show_spinner=True)
+@st.cache_data(ttl=COMPUTED_SECONDS, show_spinner=False)
 def computed(_aws: Aws, sql: str, database: str) -> pd.DataFrame:
     """One query's frame, shared by all sessions. Raises QueryEnded."""
     client = _aws.client("athena")
@@ -65,7 +65,8 @@ def _chart(aws: Aws, say: Say, analysis: Analysis, database: str, table: str) ->
     sql = sql_of(analysis, database, table)
     try:
         with told(say):
-            frame = computed(aws, sql, database)
+            with st.spinner(say("running")):
+                frame = computed(aws, sql, database)
             st.altair_chart(draw(frame, analysis.choice), width="stretch")
     except QueryEnded as ended:
         st.error(str(ended))

@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboards.words import speaker
 from tests.conftest import EngineUnderTest
+from tests.waiting import wait_until
 
 PAGES = ("overview", "stream", "lake", "sql_console", "analytics", "alarms", "proof")
 
@@ -162,9 +163,14 @@ def test_a_topics_message_arrives_in_the_inbox(engine: EngineUnderTest) -> None:
     listen.click().run()
     assert not script.exception
     sns.publish(TopicArn=arn, Subject="ALARM", Message="the stream is hot")
-    script.run()
-    seen = [frame.value for frame in script.dataframe if "topic" in frame.value]
-    assert "the stream is hot" in seen[0]["text"].tolist()
+
+    def arrived() -> bool:
+        script.run()
+        assert not script.exception
+        seen = [frame.value for frame in script.dataframe if "topic" in frame.value]
+        return any("the stream is hot" in frame["text"].tolist() for frame in seen)
+
+    wait_until(arrived, 60)
     sns.delete_topic(TopicArn=arn)
 
 
