@@ -3,12 +3,14 @@
     python -m scripts.bench.fidelity [--engines riacho localstack ministack moto]
                                      [--suites kinesis] [--write]
 
-`--write` puts the table into `docs/fidelity.md`. Other engines are installed on demand.
+The table has every engine's last results; `--engines` says which to run again. `--write` puts
+it into `docs/fidelity.md`. Other engines are installed on demand.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import signal
 import subprocess
 import sys
@@ -16,6 +18,8 @@ import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from xml.etree import ElementTree
+
+from scripts.bench.peers import cache_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 SUITES = ROOT / "tests" / "contract"
@@ -37,11 +41,31 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--minutes", type=float, default=20.0, help="the most an engine may take")
     parser.add_argument("--write", action="store_true", help="put the table into docs/fidelity.md")
     options = parser.parse_args(arguments)
-    results = {engine: run(engine, options.suites, options.minutes) for engine in options.engines}
-    printed = table(results)
+    for engine in options.engines:
+        keep(engine, run(engine, options.suites, options.minutes))
+    printed = table({engine: found for engine in ENGINES if (found := kept(engine))})
     print(printed)
     if options.write:
         write(PAGE, printed)
+
+
+def _file(engine: str) -> Path:
+    return cache_folder() / "fidelity" / f"{engine}.json"
+
+
+def keep(engine: str, results: Mapping[Contract, str]) -> None:
+    """Remember an engine's results, so that a table needs not run every engine again."""
+    rows = [[*contract, result] for contract, result in (kept(engine) | dict(results)).items()]
+    _file(engine).parent.mkdir(parents=True, exist_ok=True)
+    _file(engine).write_text(json.dumps(rows))
+
+
+def kept(engine: str) -> dict[Contract, str]:
+    """An engine's last results; none when it was never run."""
+    if not _file(engine).exists():
+        return {}
+    rows = json.loads(_file(engine).read_text())
+    return {(place, name): result for place, name, result in rows}
 
 
 def suites() -> list[str]:
@@ -91,6 +115,9 @@ def read(report: Path) -> dict[Contract, str]:
     """Results out of pytest's JUnit report."""
     results = {}
     for case in ElementTree.parse(report).iter("testcase"):
+        if "classname" not in case.attrib:
+            # Where the run was interrupted.
+            continue
         *_, suite, module = case.attrib["classname"].split(".")
         place = f"{suite}: {module.removeprefix('test_').replace('_', ' ')}"
         contract = case.attrib["name"].removeprefix("test_")
