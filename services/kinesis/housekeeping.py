@@ -16,7 +16,7 @@ from services.kinesis.operations_on_shards import scale
 from services.kinesis.stream import ACTIVE, ON_DEMAND
 from services.kinesis.traffic import Traffic
 
-logger = logging.getLogger("riacho.kinesis")
+logger = logging.getLogger(__name__)
 
 INTERVAL_SECONDS = 60.0
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from services.localstack.running import Running
 
 
-logger = logging.getLogger("riacho.kinesis")
+logger = logging.getLogger(__name__)
 
 
 class Kinesis:

@@ -22,7 +22,7 @@ from services.kinesis.storage import Storage
 from services.kinesis.stream import Stream
 from services.kinesis.traffic import Traffic
 
-logger = logging.getLogger("riacho.kinesis")
+logger = logging.getLogger(__name__)
 
 #: Records and bytes a GetRecords call answers at most.
 MAX_RECORDS = 10_000

@@ -14,7 +14,7 @@ import orjson
 from services.kinesis.folder import DiskFolder, Folder, MemoryFolder, OpenFiles
 from services.kinesis.shard import shard_id_of
 
-logger = logging.getLogger("riacho.kinesis")
+logger = logging.getLogger(__name__)
 
 
 class Storage(Protocol):

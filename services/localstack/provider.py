@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import logging
 
 from localstack.runtime.server.core import RuntimeServer, RuntimeServerPlugin
 
@@ -22,8 +23,19 @@ PROVIDER_MODULES = (
 )
 
 
+def show_warnings() -> None:
+    """What our services warn of (a damaged file) goes to the log: LocalStack shows errors alone."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logger = logging.getLogger("services")
+    logger.setLevel(logging.WARNING)
+    logger.addHandler(handler)
+    logger.propagate = False
+
+
 def import_provider_modules() -> None:
     """Every service that is there; one that fails to import stops the engine, loudly."""
+    show_warnings()
     for module in PROVIDER_MODULES:
         if _exists(module):
             importlib.import_module(module)

@@ -115,7 +115,7 @@ def test_a_damaged_segment_is_kept_aside_and_its_records_are_named(
     content[size + frame.HEADER_BYTES + 10] ^= 1
     segment_of(tmp_path).write_bytes(content)
 
-    with caplog.at_level(logging.WARNING, logger="riacho.kinesis"):
+    with caplog.at_level(logging.WARNING, logger="services.kinesis"):
         call = started(clock, tmp_path)
 
     assert keys(call) == "ad"
@@ -140,7 +140,7 @@ def test_an_unreadable_stream_does_not_keep_the_others_from_coming_back(
     file = tmp_path / live.state.stream_id / "stream.json"
     file.write_bytes(file.read_bytes()[:40])
 
-    with caplog.at_level(logging.WARNING, logger="riacho.kinesis"):
+    with caplog.at_level(logging.WARNING, logger="services.kinesis"):
         call = started(clock, tmp_path)
 
     assert call("ListStreams")["StreamNames"] == ["s"]
