@@ -151,6 +151,9 @@ class ExecutionEnvironment:
         """Start the process; what went wrong, or None once its runtime waits for work."""
         self._scratch.mkdir(parents=True, exist_ok=True)
         self._is_out_of_memory = False
+        if self._api is not None:
+            # The former process may have ended by itself since its last answer.
+            self._end_process()
         self._init_millis = self._millis()
         began = time.monotonic()
         self._output = output = FunctionOutput()

@@ -140,6 +140,9 @@ class Launcher:
             helper.wait(10)
 
     def _start_helper(self) -> socket.socket:
+        if self._helper is not None:
+            # It was lost, and its functions with it.
+            self._helper.wait()
         ours, theirs = socket.socketpair()
         with theirs:
             script = str(Path(launcher_process.__file__))

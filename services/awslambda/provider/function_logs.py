@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -15,8 +16,11 @@ from services.awslambda.log_lines import LogEvent
 
 LOG = logging.getLogger(__name__)
 
-#: How long events gather before they are sent: AWS takes seconds.
+#: How long events gather before they are sent: AWS takes seconds. When sending takes long because
+#: many functions log, they gather longer, so that it never takes more than a tenth of the time.
 _GATHER_SECONDS = 0.2
+_LONGEST_GATHER_SECONDS = 2.0
+_GATHER_PER_SENDING = 9.0
 #: https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html
 _MAXIMUM_BATCH_EVENTS = 10_000
 _MAXIMUM_BATCH_BYTES = 1_048_576
@@ -54,18 +58,21 @@ class LogWriter:
             self._changed.notify()
 
     def _run(self) -> None:
-        pause = threading.Event()
+        pause, seconds = threading.Event(), _GATHER_SECONDS
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: bool(self._gathered))
-            pause.wait(_GATHER_SECONDS)
+            pause.wait(seconds)
             with self._changed:
                 gathered, self._gathered = self._gathered, {}
+            began = time.monotonic()
             for stream, events in gathered.items():
                 try:
                     _send(stream, events)
                 except Exception:
                     LOG.exception("Cannot write to log stream %s of %s", stream.name, stream.group)
+            wanted = (time.monotonic() - began) * _GATHER_PER_SENDING
+            seconds = min(_LONGEST_GATHER_SECONDS, max(_GATHER_SECONDS, wanted))
 
 
 def _send(stream: Stream, events: list[LogEvent]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -269,6 +270,31 @@ def test_what_is_running_when_the_engine_is_killed_ends_with_it(make: Make) -> N
     pid = made.pid
     launcher.close()
     assert wait_until(lambda: not Path(f"/proc/{pid}").exists())
+
+
+def test_a_process_that_ended_between_invocations_is_replaced(make: Make) -> None:
+    environment = make("def handler(*_): return 'here'")
+    first = environment.pid
+    assert invoke(environment).payload == b'"here"'
+    os.kill(first, signal.SIGKILL)
+    wait_until(lambda: environment.pid == 0)
+    threads = threading.active_count()
+    assert invoke(environment).payload == b'"here"'
+    wait_until(lambda: threading.active_count() <= threads + 2)
+
+
+def test_a_lost_launcher_is_replaced_and_its_functions_with_it(make: Make) -> None:
+    launcher = Launcher()
+    environment = make("def handler(*_): return 'here'")
+    environment.kill()
+    environment._launcher, environment._is_stopped = launcher, False
+    invoke(environment)
+    pid = environment.pid
+    os.kill(launcher.helper_pid, signal.SIGKILL)
+    wait_until(lambda: not Path(f"/proc/{pid}").exists())
+    wait_until(lambda: environment.pid == 0)
+    assert invoke(environment).payload == b'"here"'
+    launcher.close()
 
 
 def test_stopping_lets_the_invocation_under_way_finish(make: Make) -> None:
