@@ -19,6 +19,7 @@ from consumers.processors.row import Rejection, Row
 _BATCH_ITEMS = 25
 _BATCH_BYTES = 15 * 1024 * 1024
 _ITEM_BYTES = 400 * 1024
+_DEEPEST = 32
 
 #: Pauses between tries of what DynamoDB left unprocessed, in seconds.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 5.0
@@ -67,6 +68,8 @@ class DynamoDBTable:
                 return f"it has no {name!r}, which is part of the key of table {self._table_name!r}"
             if key_value(row.values[name], kind) is None:
                 return f"its {name!r} is {row.values[name]!r}; the key must be of type {kind}"
+        if (fault := fault_of(row.values)) is not None:
+            return fault
         # An item is about as large as its JSON; only near the limit is it worth counting.
         if len(row.record.data) > _ITEM_BYTES // 2 and item_size(self._item(row)) > _ITEM_BYTES:
             return f"it has {len(row.record.data)} bytes; an item may have 400 KiB"
@@ -171,6 +174,27 @@ def to_attribute(value: Any) -> dict[str, Any]:
     if isinstance(value, list):
         return {"L": [to_attribute(element) for element in value]}
     return {"M": {str(name): to_attribute(element) for name, element in value.items()}}
+
+
+def fault_of(value: Any, depth: int = 0) -> str | None:
+    """Why DynamoDB would refuse a JSON value: its numbers reach from 1E-130 to 9.9…E+125, names
+    are not empty, and maps and lists nest 32 deep.
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html"""
+    if isinstance(value, float):
+        if value and not 1e-130 <= abs(value) < 1e126:
+            return f"the number {value!r} is out of DynamoDB's range"
+        return None
+    if not isinstance(value, dict | list):
+        return None
+    if depth > _DEEPEST:
+        return f"it nests deeper than {_DEEPEST} levels"
+    if isinstance(value, list):
+        inside = (fault_of(element, depth + 1) for element in value)
+    else:
+        if "" in value:
+            return "it has an attribute without a name"
+        inside = (fault_of(element, depth + 1) for element in value.values())
+    return next((fault for fault in inside if fault is not None), None)
 
 
 def key_value(value: Any, kind: str) -> Any:
