@@ -82,8 +82,14 @@ class Tailer:
         return [p._replace(path=file.saved_path) if file else p for p, file in found], moved
 
     def bytes_behind(self) -> int:
-        """What is there and not yet read."""
-        return sum(max(0, f.size() - f.offset) for f in self._files.values() if f.fd >= 0)
+        """What is there and not yet read. May be called from another thread."""
+        behind = 0
+        for file in list(self._files.values()):
+            try:
+                behind += max(0, file.size() - file.offset) if file.fd >= 0 else 0
+            except OSError:
+                continue  # closed in this moment: nothing was left in it
+        return behind
 
     def poll(self, now: float) -> Iterator[Chunk]:
         """Whatever can be read now. Older files come first, each up to its present size."""

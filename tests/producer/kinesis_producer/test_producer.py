@@ -13,7 +13,13 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from producer.kinesis_producer import PLAIN, Configuration, KinesisProducer, ProducerClosed
+from producer.kinesis_producer import (
+    PLAIN,
+    Configuration,
+    KinesisProducer,
+    ProducerClosed,
+    ProducerFailed,
+)
 from producer.ledger import Ledger, read_ledger, summarize
 from services.kinesis.aggregation import all_belong, unpack
 from tests.conftest import EngineUnderTest
@@ -238,6 +244,21 @@ def test_without_an_engine_records_expire(kinesis: Any, engine: EngineUnderTest)
         result = producer.add(b"x", "key").wait(60)
     assert result.attempts[0].error_code == "EndpointConnectionError"
     assert result.attempts[-1].error_code == "Expired"
+
+
+def test_a_ledger_that_cannot_be_written_stops_the_producer_with_the_reason(
+    kinesis: Any, stream: Callable[[int], str], tmp_path: Path
+) -> None:
+    ledger = Ledger(tmp_path / "ledger")
+    producer = KinesisProducer(kinesis, stream(1), ledger=ledger)
+    ledger.close()
+    producer.add(b"x", "key", event_id="e-1")
+    with pytest.raises(ProducerFailed, match="stopped: "):
+        producer.flush(30)
+    with pytest.raises(ProducerFailed):
+        producer.add(b"x", "key", event_id="e-2")
+    with pytest.raises(ProducerFailed):
+        producer.close()
 
 
 def test_a_closed_producer_takes_nothing_and_leaves_no_thread(
