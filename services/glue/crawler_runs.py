@@ -191,6 +191,7 @@ class CrawlerRuns:
                 tables.delete_table(now, {"DatabaseName": database, "Name": name})
                 run.log.append(f"INFO : Deleted table {name} in database {database}")
             counted = _apply_partitions(now, database, changes, run)
+            _recount(now, database, changes)
         run.log += [f"INFO : {note}" for note in changes.notes]
         return counted | {
             "TablesCreated": len(changes.create),
@@ -285,6 +286,18 @@ def _apply_partitions(
         counts["PartitionsDeleted"] += len(gone)
         run.log.append(f"INFO : Deleted {len(gone)} partitions of table {table}")
     return counts
+
+
+def _recount(catalog: Catalog, database: str, changes: Changes) -> None:
+    """Counts of objects and records are noted where they belong, without a new version."""
+    for wanted in changes.recount:
+        table = catalog.table(database, wanted["Name"])
+        catalog.put("table", path(database), table["Name"], table | wanted)
+    for name, found in changes.recount_partitions.items():
+        for one in found:
+            place = {"DatabaseName": database, "TableName": name}
+            values = {"PartitionValueList": one["Values"], "PartitionInput": one}
+            partitions.update_partition(catalog, place | values)
 
 
 def _summary(counts: Mapping[str, int], kind: str) -> dict[str, int]:

@@ -42,6 +42,9 @@ class Changes:
     add_partitions: Mapping[str, Sequence[dict[str, Any]]] = field(default_factory=dict)
     update_partitions: Mapping[str, Sequence[dict[str, Any]]] = field(default_factory=dict)
     delete_partitions: Mapping[str, Sequence[list[str]]] = field(default_factory=dict)
+    #: New counts of what is otherwise as it was: no new version, not counted as an update.
+    recount: tuple[dict[str, Any], ...] = ()
+    recount_partitions: Mapping[str, Sequence[dict[str, Any]]] = field(default_factory=dict)
     #: One sentence each, for the crawl's log.
     notes: tuple[str, ...] = ()
 
@@ -55,6 +58,8 @@ class _Plan:
     add_partitions: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     update_partitions: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     delete_partitions: dict[str, list[list[str]]] = field(default_factory=dict)
+    recount: list[dict[str, Any]] = field(default_factory=list)
+    recount_partitions: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     def done(self) -> Changes:
@@ -66,6 +71,8 @@ class _Plan:
             self.add_partitions,
             self.update_partitions,
             self.delete_partitions,
+            tuple(self.recount),
+            self.recount_partitions,
             tuple(self.notes),
         )
 
@@ -191,6 +198,8 @@ def _plan_known(
             plan.update.append(wanted)
         else:
             plan.notes.append(f"The schema of table {name} has changed; it is not updated.")
+    elif policy.updates and known.get("Parameters") != wanted["Parameters"]:
+        plan.recount.append({"Name": name, "Parameters": wanted["Parameters"]})
     if len(table.partition_keys) != len(known.get("PartitionKeys", [])):
         plan.notes.append(f"Table {name} has other partition keys now; none was changed.")
         return
@@ -216,6 +225,8 @@ def _plan_partitions(
             plan.add_partitions.setdefault(name, []).append(new)
         elif policy.updates and _schema(old) != _schema(new):
             plan.update_partitions.setdefault(name, []).append(new)
+        elif policy.updates and old.get("Parameters") != new["Parameters"]:
+            plan.recount_partitions.setdefault(name, []).append(new)
     if policy.new_folders_only or policy.delete_behavior == "LOG":
         return
     gone = [list(values) for values, old in there.items() if _is_below(old, known)]

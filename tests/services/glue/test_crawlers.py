@@ -220,8 +220,14 @@ def test_a_second_crawl_adds_partitions_and_columns(
     assert tables()["raw"]["VersionId"] == "1"
     found = glue.get_partitions(DatabaseName=bucket, TableName="raw")["Partitions"]
     assert [p["Values"] for p in found] == [["2024", "01"], ["2024", "02"]]
+    put("raw/2024/02/b.json", [{"a": 1, "b": 2, "c": 3, "new": "y"}])
     crawl("raw/")
     assert tables()["raw"]["VersionId"] == "1"
+    assert tables()["raw"]["Parameters"]["objectCount"] == "3"
+    february = glue.get_partition(
+        DatabaseName=bucket, TableName="raw", PartitionValues=["2024", "02"]
+    )["Partition"]
+    assert february["Parameters"]["recordCount"] == "2"
     counts = glue.get_crawler_metrics(CrawlerNameList=[f"crawler-{bucket}"])
     assert counts["CrawlerMetricsList"][0]["TablesUpdated"] == 0
     assert len(glue.list_crawls(CrawlerName=f"crawler-{bucket}")["Crawls"]) == 3
