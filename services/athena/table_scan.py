@@ -21,6 +21,10 @@ from services.athena.trino_types import Type
 Shape = dict[str, Any]
 
 
+#: Three control characters no text holds: a delimiter that never splits, a NULL nobody writes.
+_NEVER = "\x05\x06\x07"
+
+
 @dataclass(frozen=True)
 class Scan:
     """Facts of one scan. `files` are local paths; `columns` and `partition_columns` name → type."""
@@ -192,9 +196,9 @@ def _json_structure(kind: Type) -> Any:
 def _lines_source(scan: Scan, skip: int) -> str:
     """Each line as column `line`: a delimiter no text holds."""
     return (
-        f"read_csv({_files(scan)}, columns={{'line': 'VARCHAR'}}, delim='\\x01\\x02\\x03', quote='', "
+        f"read_csv({_files(scan)}, columns={{'line': 'VARCHAR'}}, delim={text(_NEVER)}, quote='', "
         f"escape='', header=false, auto_detect=false, strict_mode=false, null_padding=true, skip={skip}, "
-        f"nullstr='\\x01NULL', max_line_size=16777216, {_hive(scan)})"
+        f"nullstr={text(_NEVER[::-1])}, max_line_size=16777216, {_hive(scan)})"
     )
 
 
@@ -309,7 +313,7 @@ def _read_csv(scan: Scan) -> tuple[str, dict[str, str]]:
     source = (
         f"read_csv({_files(scan)}, columns={{{columns}}}, delim={text(properties.get('separatorChar', ','))}, "
         f"quote={text(quote)}, escape={text(_csv_escape(scan, quote, escape))}, header=false, auto_detect=false, "
-        f"strict_mode=false, null_padding=true, skip={_skip(scan)}, nullstr='\\x01NULL', parallel=false, "
+        f"strict_mode=false, null_padding=true, skip={_skip(scan)}, nullstr={text(_NEVER[::-1])}, parallel=false, "
         f"max_line_size=16777216, {_hive(scan)})"
     )
     values = {}
