@@ -24,6 +24,7 @@ COMMANDS = {
     "functions": "scripts.command_line.functions:functions",
     "clock": "scripts.command_line.clock:clock",
     "query": "scripts.command_line.query:query",
+    "athena": "scripts.command_line.athena:athena",
     "dashboard": "scripts.command_line.dashboard:dashboard",
     "doctor": "scripts.command_line.doctor:doctor",
     "settings": "scripts.command_line.settings:settings",

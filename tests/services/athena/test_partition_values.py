@@ -66,7 +66,7 @@ def test_an_injected_column_waits_for_the_query() -> None:
      {"type": "date", "range": "1,2", "format": "yyyy-MM-dd"}],
 )  # fmt: skip
 def test_a_wrong_property_is_named(properties: dict[str, str]) -> None:
-    with pytest.raises(QueryFailed, match="INVALID_TABLE_PROPERTY: .* column c"):
+    with pytest.raises(QueryFailed, match=r"INVALID_TABLE_PROPERTY: .* column c"):
         projected(**properties)
 
 

@@ -1,0 +1,150 @@
+"""`riacho athena`: a prompt for SQL through Athena's API, with history and completion."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+
+from scripts.command_line.query import QueryStopped, explained, results_location, run, shown
+from services.connect import connect
+
+HISTORY = Path("~/.riacho_athena_history")
+KEYWORDS = (
+    "SELECT", "FROM", "WHERE", "GROUP BY", "ORDER BY", "HAVING", "LIMIT", "JOIN", "LEFT JOIN", "WITH",
+    "UNNEST", "CREATE EXTERNAL TABLE", "CREATE TABLE", "CREATE OR REPLACE VIEW", "INSERT INTO", "UNLOAD",
+    "MSCK REPAIR TABLE", "ALTER TABLE", "ADD PARTITION", "DROP TABLE", "SHOW TABLES", "SHOW DATABASES",
+    "SHOW PARTITIONS", "SHOW CREATE TABLE", "DESCRIBE", "EXPLAIN", "PARTITIONED BY", "LOCATION",
+)  # fmt: skip
+
+
+class Session:
+    """The database in use, and what can be completed: keywords, tables and their columns."""
+
+    def __init__(self, athena: Any, database: str, output_location: str) -> None:
+        self.athena, self.database, self.output_location = athena, database, output_location
+        self._names: list[str] | None = None
+
+    def names(self) -> list[str]:
+        """Tables and columns of the database, asked for once."""
+        if self._names is None:
+            self._names = sorted(self._listed())
+        return self._names
+
+    def _listed(self) -> set[str]:
+        found: set[str] = set()
+        pages = self.athena.get_paginator("list_table_metadata").paginate(
+            CatalogName="AwsDataCatalog", DatabaseName=self.database
+        )
+        for page in pages:
+            for table in page["TableMetadataList"]:
+                found.add(table["Name"])
+                columns = [*table.get("Columns", []), *table.get("PartitionKeys", [])]
+                found |= {column["Name"] for column in columns}
+        return found
+
+    def completions(self, word: str) -> list[str]:
+        """What may stand where `word` is being typed."""
+        try:
+            names = self.names()
+        except (BotoCoreError, ClientError):
+            names = []
+        wanted = word.lower()
+        return [c for c in (*names, *KEYWORDS) if wanted and c.lower().startswith(wanted)]
+
+    def execute(self, sql: str, console: Console) -> None:
+        """One statement, or a command of the prompt: `use DATABASE`."""
+        if found := re.fullmatch(r"use\s+[`\"]?(\w+)[`\"]?", sql, re.IGNORECASE):
+            self.database, self._names = found[1].lower(), None
+            console.print(f"[dim]database {self.database}[/dim]")
+            return
+        try:
+            result = run(
+                self.athena, sql, database=self.database, output_location=self.output_location,
+                most_rows=1000,
+            )  # fmt: skip
+        except QueryStopped as stopped:
+            console.print(explained(sql, str(stopped)), style="red", markup=False, highlight=False)
+            return
+        if result.execution["StatementType"] == "DDL":
+            self._names = None
+        shown(result, console)
+
+
+def statements(lines: Iterable[str]) -> Iterable[str]:
+    """Text up to each `;` at a line's end; the rest when the lines end."""
+    pending: list[str] = []
+    for line in lines:
+        pending.append(line.rstrip("\n"))
+        if line.rstrip().endswith(";"):
+            yield "\n".join(pending).strip().rstrip(";")
+            pending = []
+    if rest := "\n".join(pending).strip():
+        yield rest
+
+
+def _prompt(session: Session) -> Callable[[], str]:
+    from prompt_toolkit import PromptSession
+    from prompt_toolkit.completion import CompleteEvent, Completer, Completion
+    from prompt_toolkit.document import Document
+    from prompt_toolkit.history import FileHistory
+
+    class Names(Completer):
+        def get_completions(self, document: Document, event: CompleteEvent) -> Iterable[Completion]:
+            word = document.get_word_before_cursor(pattern=re.compile(r"[\w$]+"))
+            for found in session.completions(word):
+                yield Completion(found, start_position=-len(word))
+
+    history = FileHistory(str(HISTORY.expanduser()))
+    prompt: PromptSession[str] = PromptSession(history=history, completer=Names())
+
+    def ask() -> str:
+        parts = [prompt.prompt(f"{session.database}> ")]
+        while not _complete(parts):
+            parts.append(prompt.prompt(" " * len(session.database) + "… "))
+        return "\n".join(parts).strip().rstrip(";").strip()
+
+    return ask
+
+
+def _complete(parts: list[str]) -> bool:
+    text = "\n".join(parts).strip()
+    return (
+        not text
+        or text.endswith(";")
+        or text.lower() in ("exit", "quit")
+        or text.lower().startswith("use ")
+    )
+
+
+@click.command()
+@click.option(
+    "--database", "-d", default="default", show_default=True, help="The database to begin with."
+)
+@click.option("--output-location", help="Where results are written.")
+def athena(database: str, output_location: str | None) -> None:
+    """Ask Athena at a prompt; statements end with `;`, `exit` leaves. Reads stdin when piped."""
+    console = Console()
+    session = Session(connect("athena"), database, results_location(output_location))
+    if not sys.stdin.isatty():
+        for sql in statements(sys.stdin):
+            session.execute(sql, console)
+        return
+    ask = _prompt(session)
+    while True:
+        try:
+            sql = ask()
+        except KeyboardInterrupt:
+            continue
+        except EOFError:
+            return
+        if sql.lower() in ("exit", "quit"):
+            return
+        if sql:
+            session.execute(sql, console)
