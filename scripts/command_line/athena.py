@@ -132,7 +132,7 @@ def _complete(parts: list[str]) -> bool:
 def athena(database: str, output_location: str | None) -> None:
     """Ask Athena at a prompt; statements end with `;`, `exit` leaves. Reads stdin when piped."""
     console = Console()
-    session = Session(connect("athena"), database, results_location(output_location))
+    session = Session(connect("athena"), database, results_location(connect("s3"), output_location))
     if not sys.stdin.isatty():
         for sql in statements(sys.stdin):
             session.execute(sql, console)
