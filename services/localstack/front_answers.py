@@ -17,7 +17,7 @@ from services.localstack.data_calls import (
     LaterAnswer,
     StreamingAnswer,
 )
-from services.localstack.front_door import is_welcome_host, is_welcome_origin
+from services.localstack.front_door import is_welcome_fetch, is_welcome_host, is_welcome_origin
 from services.settings import Settings
 
 LOG = logging.getLogger(__name__)
@@ -38,13 +38,16 @@ def credential_scope(authorization: str, settings: Settings) -> tuple[str, str]:
     return key if len(key) == 12 and key.isdigit() else settings.account_id, region
 
 
-def refusal(headers: Mapping[str, str], settings: Settings) -> DataAnswer | None:
+def refusal(headers: Mapping[str, str], settings: Settings, uri: str = "/") -> DataAnswer | None:
     """What a request from another site gets; None for one that is welcome."""
     host, origin = headers.get("host", ""), headers.get("origin")
     if not is_welcome_host(host, settings):
         return error_answer(403, "AccessDeniedException", _another_site("Host", host))
     if not is_welcome_origin(origin, settings):
         return error_answer(403, "AccessDeniedException", _another_site("Origin", origin or ""))
+    if not is_welcome_fetch(headers, uri):
+        message = "A page of another site made this request (Sec-Fetch-Site: cross-site)."
+        return error_answer(403, "AccessDeniedException", message)
     return None
 
 

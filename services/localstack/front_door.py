@@ -6,6 +6,7 @@ that resolves to 127.0.0.1 (DNS rebinding) or through plain cross-site requests.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from urllib.parse import urlsplit
 
@@ -30,6 +31,19 @@ def is_welcome_host(host: str, settings: Settings) -> bool:
 def is_welcome_origin(origin: str | None, settings: Settings) -> bool:
     """Whether an `Origin` is this machine's own; programs send none."""
     return origin is None or is_welcome_host(origin, settings)
+
+
+def is_welcome_fetch(headers: Mapping[str, str], uri: str) -> bool:
+    """Whether a request without an `Origin` was not made by another site's page.
+
+    Browsers send no `Origin` with images and links, and AWS's query protocol takes
+    `?Action=DeleteQueue` by GET: only visiting an address that calls nothing is harmless.
+    https://www.w3.org/TR/fetch-metadata/
+    """
+    if headers.get("origin") or headers.get("sec-fetch-site") != "cross-site":
+        return True
+    visits = headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")
+    return visits == ("navigate", "document") and "action=" not in uri.lower()
 
 
 def _name(host: str) -> str:

@@ -102,7 +102,7 @@ class FrontRequest(TwistedRequestAdapter):
     def _answer(self) -> DataAnswer | StreamingAnswer | LaterAnswer | None:
         settings: Settings = self.channel.site.settings
         headers = self._headers()
-        if (refused := refusal(headers, settings)) is not None:
+        if (refused := refusal(headers, settings, self.uri.decode("latin-1"))) is not None:
             return refused
         target, path = headers.get("x-amz-target"), self.path.decode("latin-1")
         if path.startswith(ADMIN_PATH):
