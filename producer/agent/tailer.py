@@ -99,9 +99,16 @@ class Tailer:
             yield Chunk(self._first[0], [], [])
             yield from self._read_through(self._first[0], now)
             self._first.pop(0)
-        for file in self.files:
-            if not self._first:
+        passed: set[str] = set()
+        waiting = self.files[::-1]
+        while waiting and not self._first:
+            file = waiting.pop()
+            if file.id not in passed:
+                passed.add(file.id)
                 yield from self._read_through(file, now)
+                # That may have taken long: what was rotated meanwhile comes in its order.
+                if self._refresh_if_needed(now):
+                    waiting = self.files[::-1]
         self._let_go(now)
 
     def close(self) -> None:
@@ -152,17 +159,19 @@ class Tailer:
         self._files[entry.id] = file
         return file
 
-    def _refresh_if_needed(self, now: float) -> None:
+    def _refresh_if_needed(self, now: float) -> bool:
         try:
             changed_ns = os.stat(self.flow.directory).st_mtime_ns
         except OSError:
             changed_ns = -1
-        is_due = now - self._refreshed_at >= self._refresh_seconds
+        is_due = now - self._refreshed_at > self._refresh_seconds
         # The clock of a file system is coarse: after a change, look once more the next time.
-        if changed_ns != self._directory_ns or self._looks_again or is_due:
-            self._looks_again = changed_ns != self._directory_ns
-            self._directory_ns = changed_ns
-            self._refresh(now)
+        if changed_ns == self._directory_ns and not self._looks_again and not is_due:
+            return False
+        self._looks_again = changed_ns != self._directory_ns
+        self._directory_ns = changed_ns
+        self._refresh(now)
+        return True
 
     def _refresh(self, now: float) -> None:
         self._refreshed_at = now
@@ -256,7 +265,7 @@ class Tailer:
             return
         if not is_at_rest:
             file.changed_at = now
-        while file.offset < size and not file.has_ended:
+        while file.offset < size and not file.has_ended and not self._is_truncated(file):
             chunk = self._read_chunk(file, size, is_at_rest, now)
             if chunk is None:
                 break

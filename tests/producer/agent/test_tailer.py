@@ -257,6 +257,19 @@ def test_a_truncated_file_without_a_copy_is_read_from_its_start(world: World) ->
     assert sent_numbers(world) == list(range(7))
 
 
+def test_what_is_rotated_while_an_older_file_is_read_comes_in_its_order(world: World) -> None:
+    world.write(lines(0, 3))
+    world.rename()
+    world.write(lines(3, 6))
+    for number, chunk in enumerate(world.tailer.poll(world.now)):
+        if not number:
+            world.copytruncate("app.log-copy")
+            world.write(lines(6, 12))
+        list(world.buffering.add(chunk, world.now))
+    world.finish()
+    assert sent_numbers(world) == list(range(12))
+
+
 def test_several_rotations_while_the_agent_is_down_are_all_read(world: World) -> None:
     world.write(lines(0, 5))
     world.poll()
