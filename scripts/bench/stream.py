@@ -8,6 +8,7 @@ One boto3 client in one process, batches of 500 records of 200 bytes, 4 shards.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import statistics
@@ -88,7 +89,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         produce(*options.producer)
         return
     levels = [level for level in LEVELS if level <= options.to]
-    results = [measure(name, levels, options.patience) for name in options.engines]
+    results: list[Result] = []
+    # Ctrl-C ends the run with a table of what there is.
+    with contextlib.suppress(KeyboardInterrupt):
+        for name in options.engines:
+            results.append(measure(name, levels, options.patience))
     if options.json:
         print(json.dumps([asdict(result) for result in results], indent=2))
     else:
