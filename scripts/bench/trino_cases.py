@@ -48,7 +48,8 @@ class Bench:
 
     def __init__(self, tpch: Path | None) -> None:
         self.store = MemoryObjectStore("tpch")
-        self.engine = DuckDbEngine(self.store, Path(tempfile.mkdtemp(prefix="riacho-cases-")))
+        self.folder = tempfile.TemporaryDirectory(prefix="riacho-cases-")
+        self.engine = DuckDbEngine(self.store, Path(self.folder.name))
         self.glue = MemoryGlue()
         self.catalog = Catalog(self.glue)
         import duckdb
@@ -71,6 +72,11 @@ class Bench:
         self.store.write("tpch", f"{path.stem}/data.parquet", path.read_bytes())
         sql = f"CREATE EXTERNAL TABLE {path.stem} ({listed}) STORED AS PARQUET LOCATION 's3://tpch/{path.stem}/'"
         HiveStatements(self.catalog, self.store, "default", 0.0).run(sql)
+
+    def close(self) -> None:
+        self.engine.close()
+        self.plain.close()
+        self.folder.cleanup()
 
     def rows(self, sql: str) -> tuple[list[Type], list[tuple[Any, ...]]]:
         """Types, and rows of DuckDB's Python values. Raises QueryFailed."""
@@ -333,6 +339,7 @@ def main() -> None:
         if (verdict == "wrong" and options.wrong) or (verdict == "error" and options.errors):
             print(f"{verdict} [{case['group']}] {case['sql'][:300]!r}\n      {seen[:300]}")
     report(table)
+    bench.close()
 
 
 def judge_safely(bench: Bench, case: Case) -> tuple[str, str]:

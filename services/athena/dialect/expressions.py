@@ -130,6 +130,10 @@ class ExpressionBinder:
             return self._fields(scope.lambdas[parts[0]], parts[1:])
         if len(parts) == 1 and parts[0] in scope.outputs:
             return scope.outputs[parts[0]]
+        if len(parts) > 1:  # an alias comes before a row of the same name
+            found = self._qualified(parts, scope)
+            if found is not None:
+                return found
         if parts[0] in scope.merged:
             column = scope.merged[parts[0]]
             return self._fields(Typed(column.sql, column.type), parts[1:])
@@ -138,7 +142,7 @@ class ExpressionBinder:
             raise SqlRefused(f"Column '{parts[0]}' is ambiguous", name="AMBIGUOUS_NAME")
         if matches:
             return self._fields(Typed(matches[0].sql, matches[0].type), parts[1:])
-        return self._qualified(parts, scope)
+        return None
 
     def _qualified(self, parts: list[str], scope: Scope) -> Typed | None:
         for skip in (1, 2, 3):
