@@ -106,8 +106,10 @@ class Tailer:
             if file.id not in passed:
                 passed.add(file.id)
                 yield from self._read_through(file, now)
-                # That may have taken long: what was rotated meanwhile comes in its order.
+                # That may have taken long: what was rotated meanwhile comes in its order, and
+                # before it what the files had got until then.
                 if self._refresh_if_needed(now):
+                    passed.clear()
                     waiting = self.files[::-1]
         self._let_go(now)
 

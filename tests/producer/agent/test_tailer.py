@@ -270,6 +270,18 @@ def test_what_is_rotated_while_an_older_file_is_read_comes_in_its_order(world: W
     assert sent_numbers(world) == list(range(12))
 
 
+def test_a_file_that_grows_and_is_rotated_while_it_is_read_is_ended_first(world: World) -> None:
+    world.write(lines(0, 3))
+    for number, chunk in enumerate(world.tailer.poll(world.now)):
+        if not number:
+            world.write(lines(3, 6))
+            world.rename()
+            world.write(lines(6, 9))
+        list(world.buffering.add(chunk, world.now))
+    world.finish()
+    assert sent_numbers(world) == list(range(9))
+
+
 def test_several_rotations_while_the_agent_is_down_are_all_read(world: World) -> None:
     world.write(lines(0, 5))
     world.poll()
