@@ -45,9 +45,9 @@ class Look:
 def look(identity: Identity, data_dir: Path) -> Look:
     """Ask the engine and its machine; an engine that does not answer is not an error."""
     try:
-        clock, services = admin(identity.endpoint_url, "clock", timeout=3), _services(identity)
+        clock = admin(identity.endpoint_url, "clock")
     except OSError:
-        clock, services = {}, ()
+        clock = {}
     return Look(
         running=True,
         answers=bool(clock),
@@ -57,15 +57,19 @@ def look(identity: Identity, data_dir: Path) -> Look:
         data_dir=str(data_dir),
         data_bytes=sum(f.lstat().st_size for f in data_dir.rglob("*") if f.is_file()),
         ahead_seconds=clock.get("ahead_seconds", 0.0),
-        services=services,
+        services=_services(identity) if clock else (),
         processes=_memory(identity.pid),
     )
 
 
 def _services(identity: Identity) -> tuple[str, ...]:
+    """Those in use; none when LocalStack itself is too busy to tell."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(f"{identity.endpoint_url}/_localstack/health", timeout=5) as answer:
-        states = json.loads(answer.read())["services"]
+    try:
+        with opener.open(f"{identity.endpoint_url}/_localstack/health", timeout=10) as answer:
+            states = json.loads(answer.read())["services"]
+    except OSError:
+        return ()
     return tuple(sorted(name for name, state in states.items() if state == "running"))
 
 
