@@ -62,6 +62,8 @@ class TrackedFile:
     is_skipping_runaway: bool = False
     #: The size at which nothing complete was left to read.
     exhausted_at: int = -1
+    #: The poll that found it so: only a later one can tell that the file rests.
+    exhausted_in: float = 0.0
     changed_at: float = 0.0
     is_refused: bool = False
     #: The size at which it was last compared with the files it may be a copy of.

@@ -262,6 +262,8 @@ class Tailer:
             self._compare(file)
         if file.copy_of is not None or (file in self._first and file is not self._first[0]):
             return
+        if size == file.exhausted_at and file.exhausted_in == now:
+            return  # read in this very poll
         is_at_rest = size == file.exhausted_at
         if is_at_rest and not self._may_complete(file, now):
             return
@@ -272,7 +274,7 @@ class Tailer:
             if chunk is None:
                 break
             yield chunk
-        file.exhausted_at = size
+        file.exhausted_at, file.exhausted_in = size, now
 
     def _may_complete(self, file: TrackedFile, now: float) -> bool:
         """Whether what is left of a resting file may be a record after all."""
