@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import urllib.error
 import urllib.request
 import uuid
@@ -80,6 +81,9 @@ def test_a_stream_that_was_deleted_and_created_again_is_read_from_its_beginning(
         wait_until(lambda: journal.seen() == before)
     stream.kinesis.delete_stream(StreamName=stream.name)
     wait_until(lambda: stream.name not in stream.kinesis.list_streams()["StreamNames"])
+    # Sequence numbers tell a stream's creation by the second: within one they cannot be told apart.
+    deleted = time.monotonic()
+    wait_until(lambda: time.monotonic() > deleted + 1.1)
     stream.kinesis.create_stream(StreamName=stream.name, ShardCount=1)
     stream.wait_until_active()
     after = stream.put(10, 10)
