@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,6 +17,14 @@ from services.athena.errors import SqlNotSupported, SqlRefused
 from services.athena.trino_types import Type
 
 _MISMATCH = "TYPE_MISMATCH"
+
+
+def canonical(sql: str) -> str:
+    """The SQL with its lambda parameters numbered from 0: the same expression gives the same text."""
+    if "lambda" not in sql:
+        return sql
+    seen: dict[str, str] = {}
+    return re.sub(r"\b_[a-z]\d+\b", lambda found: seen.setdefault(found[0], f"_v{len(seen)}"), sql)
 
 
 class ExpressionBinder:
@@ -64,8 +73,8 @@ class ExpressionBinder:
         if handler is None:
             raise self.unsupported(node, f"{type(node).__name__} is not supported")
         bound = handler(self, node, scope)
-        if self.grouped and not self.in_aggregate and bound.sql in self.grouped:
-            return self.grouped[bound.sql]
+        if self.grouped and not self.in_aggregate:
+            return self.grouped.get(canonical(bound.sql), bound)
         return bound
 
     def bind_as(self, node: Any, scope: Scope, wanted: Type) -> Typed:

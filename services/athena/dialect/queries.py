@@ -15,7 +15,7 @@ from sqlglot import exp
 
 from services.athena import trino_types as t
 from services.athena.dialect import coercion, comparison, windows
-from services.athena.dialect.expressions import field_of
+from services.athena.dialect.expressions import canonical, field_of
 from services.athena.dialect.function_calls import CallBinder
 from services.athena.dialect.functions import AGGREGATES
 from services.athena.dialect.relations import RelationBinder
@@ -212,11 +212,12 @@ class QueryBinder(RelationBinder, CallBinder):
 
         def key(node: Any) -> str:
             bound = self._group_key(node, state)
-            if bound.sql not in grouped:
+            text = canonical(bound.sql)
+            if text not in grouped:
                 name = self.fresh("k_")
                 state.computed.append(f"{bound.sql} AS {name}")
-                grouped[bound.sql] = Typed(name, bound.type)
-            return grouped[bound.sql].sql
+                grouped[text] = Typed(name, bound.type)
+            return grouped[text].sql
 
         group = state.node.args.get("group")
         if (
