@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import click
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -76,7 +77,9 @@ def reconcile(
 def show(proof: Proof, console: Console) -> None:
     """The proof as a table, then what is off in sentences."""
     table = Table(
-        title=f"Sent to {proof.stream_name}: {proof.acknowledged:,} events", title_justify="left"
+        title=f"Sent to {proof.stream_name}: {proof.acknowledged:,} events",
+        title_justify="left",
+        box=SIMPLE_HEAD,  # fits into 80 columns
     )
     for column in ("sink", "stored", "missing", "doubled", "unsent", "rejected", "sums"):
         table.add_column(column, justify="left" if column == "sink" else "right", no_wrap=True)

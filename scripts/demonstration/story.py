@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from producer.datasets import dataset
-from producer.kinesis_producer import KinesisProducer
+from producer.kinesis_producer import PLAIN, KinesisProducer
 from producer.ledger import Ledger
 from producer.replay import Replayed, add_to, replay
 from scripts.command_line.connection import Connection
@@ -122,7 +122,9 @@ class Story:
         ledger_path = self.folder / "orders.ledger"
         with (
             Ledger(ledger_path, STREAM) as ledger,
-            KinesisProducer(self.client("kinesis"), STREAM, ledger=ledger) as producer,
+            KinesisProducer(
+                self.client("kinesis"), STREAM, ledger=ledger, configuration=PLAIN
+            ) as producer,
         ):
             self._producer = producer
             hurt.start()
