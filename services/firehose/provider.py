@@ -6,15 +6,11 @@ import uuid
 from binascii import Error as NotBase64
 from binascii import a2b_base64
 from collections.abc import Callable
-from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
 import orjson
-from localstack.aws.api import CommonServiceException, RequestContext
 from localstack.aws.connect import connect_to
-from localstack.aws.skeleton import Skeleton
-from localstack.aws.spec import load_service
 from localstack.runtime import hooks
 from localstack.services.plugins import Service, aws_provider
 
@@ -22,6 +18,7 @@ from services.firehose.delivery_streams import DeliveryStreams
 from services.firehose.errors import FirehoseError
 from services.firehose.firehose import make_firehose
 from services.firehose.put_limits import MAX_BATCH_RECORDS, MAX_RECORD_BYTES
+from services.localstack.core_service import core_service
 from services.localstack.data_calls import DataAnswer, DataRequest, data_calls
 from services.localstack.running import Running, running
 
@@ -46,11 +43,7 @@ def firehose_core() -> DeliveryStreams:
 
 @aws_provider(api="firehose", name="riacho")
 def firehose() -> Service:
-    model = load_service("firehose")
-    dispatch = {name: _operation(name) for name in model.operation_names}
-    service = Service(name="firehose", skeleton=Skeleton(model, dispatch))
-    service._provider = None
-    return service
+    return core_service("firehose", firehose_core, FirehoseError)
 
 
 @hooks.on_infra_ready()
@@ -62,34 +55,6 @@ def go_on_delivering() -> None:
 @hooks.on_infra_shutdown()
 def stop_delivering() -> None:
     firehose_core().stop()
-
-
-def _operation(name: str) -> Callable[[RequestContext, dict[str, Any]], dict[str, Any]]:
-    def call(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
-        try:
-            return firehose_core().call(
-                name,
-                _with_seconds(request or {}),
-                region=context.region,
-                account_id=context.account_id,
-            )
-        except FirehoseError as wrong:
-            raise CommonServiceException(
-                wrong.code, wrong.message, status_code=wrong.status, sender_fault=wrong.status < 500
-            ) from None
-
-    return call
-
-
-def _with_seconds(value: Any) -> Any:
-    """Times as seconds since 1970: LocalStack parses them into datetime."""
-    if isinstance(value, datetime):
-        return value.timestamp()
-    if isinstance(value, dict):
-        return {key: _with_seconds(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_with_seconds(item) for item in value]
-    return value
 
 
 def put_record_batch(request: DataRequest) -> DataAnswer | None:

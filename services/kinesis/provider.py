@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from localstack.aws.api import CommonServiceException, RequestContext
 from localstack.aws.connect import connect_to
-from localstack.aws.skeleton import Skeleton
-from localstack.aws.spec import load_service
 from localstack.services.plugins import Service, aws_provider
 
 from services.kinesis.answers import TARGET_PREFIX, answer
@@ -22,6 +18,7 @@ from services.kinesis.kinesis import Kinesis, make_kinesis
 from services.kinesis.metrics import NAMESPACE
 from services.kinesis.operations import OPERATIONS
 from services.localstack.admin import json_answer
+from services.localstack.core_service import core_service
 from services.localstack.data_calls import (
     DataAnswer,
     DataRequest,
@@ -86,41 +83,9 @@ housekeeper.start()
 @aws_provider(api="kinesis", name="riacho")
 def kinesis() -> Service:
     """For clients inside LocalStack, whose calls do not come through our front."""
-    model = load_service("kinesis")
-    dispatch = {name: _operation(name) for name in model.operation_names if name in OPERATIONS}
-    service = Service(name="kinesis", skeleton=Skeleton(model, dispatch))
-    service._provider = None
-    return service
-
-
-def _operation(name: str) -> Callable[[RequestContext, dict[str, Any]], dict[str, Any]]:
-    def call(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
-        try:
-            answered = the_kinesis().call(
-                name,
-                _with_seconds(request or {}),
-                region=context.region,
-                account_id=context.account_id,
-            )
-        except KinesisError as wrong:
-            raise CommonServiceException(
-                wrong.code, wrong.message, status_code=wrong.status, sender_fault=wrong.status < 500
-            ) from None
-        changed: dict[str, Any] = _with_datetimes(answered)
-        return changed
-
-    return call
-
-
-def _with_seconds(value: Any) -> Any:
-    """Times as seconds since 1970: LocalStack parses them into datetime."""
-    if isinstance(value, datetime):
-        return value.timestamp()
-    if isinstance(value, dict):
-        return {key: _with_seconds(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_with_seconds(item) for item in value]
-    return value
+    return core_service(
+        "kinesis", the_kinesis, KinesisError, operations=OPERATIONS, outward=_with_datetimes
+    )
 
 
 def _with_datetimes(value: Any) -> Any:
