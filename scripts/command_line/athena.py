@@ -12,8 +12,8 @@ import click
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
+from scripts.command_line.connection import Connection, with_connection
 from scripts.command_line.query import QueryStopped, explained, results_location, run, shown
-from services.connect import connect
 
 HISTORY = Path("~/.riacho_athena_history")
 KEYWORDS = (
@@ -129,10 +129,12 @@ def _complete(parts: list[str]) -> bool:
     "--database", "-d", default="default", show_default=True, help="The database to begin with."
 )
 @click.option("--output-location", help="Where results are written.")
-def athena(database: str, output_location: str | None) -> None:
+@with_connection
+def athena(connection: Connection, database: str, output_location: str | None) -> None:
     """Ask Athena at a prompt; statements end with `;`, `exit` leaves. Reads stdin when piped."""
     console = Console()
-    session = Session(connect("athena"), database, results_location(connect("s3"), output_location))
+    location = results_location(connection.client("s3"), output_location)
+    session = Session(connection.client("athena"), database, location)
     if not sys.stdin.isatty():
         for sql in statements(sys.stdin):
             session.execute(sql, console)

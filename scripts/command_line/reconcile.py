@@ -79,7 +79,9 @@ def show(proof: Proof, console: Console) -> None:
     table = Table(
         title=f"Sent to {proof.stream_name}: {proof.acknowledged:,} events",
         title_justify="left",
-        box=SIMPLE_HEAD,  # fits into 80 columns
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 0),  # fits into 80 columns
     )
     for column in ("sink", "stored", "missing", "doubled", "unsent", "rejected", "sums"):
         table.add_column(column, justify="left" if column == "sink" else "right", no_wrap=True)

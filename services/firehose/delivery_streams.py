@@ -14,7 +14,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from services.clock import Clock
+from services.clock import Clock, RealClock
 from services.firehose import configuration, constraints, tags, validation
 from services.firehose.configuration import Configuration
 from services.firehose.delivery_stream import DeliveryStream, Surroundings
@@ -166,7 +166,7 @@ class DeliveryStreams:
     def _error_log_of(self, stream: StreamIdentity) -> CloudWatchErrorLog:
         return CloudWatchErrorLog(
             stream,
-            self._clock,
+            RealClock(),
             lambda: self._client_of("logs", stream.region, stream.account_id),
         )
 

@@ -17,7 +17,12 @@ LOG = logging.getLogger(__name__)
 
 
 class CloudWatchErrorLog:
-    """Writes to the group and stream of CloudWatchLoggingOptions, where these are enabled."""
+    """Writes to the group and stream of CloudWatchLoggingOptions, where these are enabled.
+
+    `clock` is the one CloudWatch Logs goes by, the machine's: it drops events that are more than
+    two hours ahead of it, as those of a clock that was moved would be.
+    https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html
+    """
 
     def __init__(self, stream: StreamIdentity, clock: Clock, client: Callable[[], Any]) -> None:
         self._stream = stream

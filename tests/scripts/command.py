@@ -9,9 +9,12 @@ from pathlib import Path
 
 
 def riacho(
-    *arguments: str, folder: Path | None = None, seconds: float = 120
+    *arguments: str, folder: Path | None = None, seconds: float = 120, typed: str = ""
 ) -> subprocess.CompletedProcess[str]:
-    """`riacho ARGUMENT…` in `folder`, without any engine or AWS setting of this machine."""
+    """`riacho ARGUMENT…` in `folder`, without any engine or AWS setting of this machine.
+
+    `typed` is its standard input.
+    """
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "RIACHO_"))}
     return subprocess.run(
         [sys.executable, "-m", "scripts.command_line.main", *arguments],
@@ -20,5 +23,5 @@ def riacho(
         capture_output=True,
         text=True,
         timeout=seconds,
-        stdin=subprocess.DEVNULL,
+        input=typed,
     )

@@ -167,6 +167,17 @@ def test_a_query_error_shows_where_in_the_sql(engine: Any):
     assert "Traceback" not in told.stderr
 
 
+def test_athena_answers_the_statements_it_is_piped(engine: Any):
+    told = riacho(
+        *("athena", "--endpoint-url", engine.endpoint_url),
+        typed="SELECT 6 * 7\n  AS answer;\nSELECT nowhere;\nSELECT 'still here' AS state;\n",
+    )
+    assert told.returncode == 0, told.stderr
+    assert "42" in told.stdout
+    assert "COLUMN_NOT_FOUND" in told.stdout + told.stderr
+    assert "still here" in told.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

@@ -166,6 +166,7 @@ def test_metrics_are_in_cloudwatch(lake: Lake) -> None:
 
 
 def test_a_bucket_that_is_not_there_is_told_in_the_error_log(lake: Lake) -> None:
+    lake.engine.advance_clock(3 * 3600)  # further than CloudWatch Logs lets events be ahead
     logs = lake.engine.client("logs")
     logs.create_log_group(logGroupName=f"/firehose/{lake.name}")
     stream = lake.create(
