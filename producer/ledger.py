@@ -180,11 +180,15 @@ def read_ledger(path: Path | str) -> Iterator[Entry]:
             yield from _entries(kind, at, rows)
 
 
+def stream_name_of(path: Path | str) -> str:
+    """The stream that the ledger is about. Raises LedgerUnusable, FileNotFoundError."""
+    with open(path, "rb") as file:
+        return str(_check_header(Path(path), file.readline())["stream_name"])
+
+
 def summarize(path: Path | str) -> LedgerSummary:
     """The whole ledger in numbers. Keeps only the ids of unanswered events in memory."""
-    with open(path, "rb") as file:
-        header = _check_header(Path(path), file.readline())
-    summary = LedgerSummary(stream_name=header["stream_name"])
+    summary = LedgerSummary(stream_name=stream_name_of(path))
     unanswered: dict[str, None] = {}
     for entry in read_ledger(path):
         if entry.kind == "sent":

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from producer.ledger import summarize
+from producer.ledger import stream_name_of
 from scripts.reconcile.ledger import read_sent
 from scripts.reconcile.reconciliation import Verdict, reconcile
 from scripts.reconcile.sinks import Progress, read_raw_zone, read_rejected, read_table, silent
@@ -58,7 +58,7 @@ def prove(
     Raises producer.ledger.LedgerUnusable, FileNotFoundError, botocore's ClientError.
     """
     sent = read_sent(ledger)
-    stream_name = summarize(ledger).stream_name
+    stream_name = stream_name_of(ledger)
     rejected = read_rejected(s3, bucket, rejected_prefix, stream_name) if bucket else None
     holdings = []
     if bucket:
