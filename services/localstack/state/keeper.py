@@ -1,0 +1,224 @@
+"""Keeps every service's state: brings it back before the service starts, writes what changed.
+
+A service whose state is written fast is written before the answer to the call that changed it;
+a larger one shortly after, off the request's path. What changes without a call is found by looking
+again from time to time, often while a service says that something goes on in it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import pickle
+import sqlite3
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from services.localstack.state import pickling
+from services.localstack.state.rows import StateRefused, StateRows
+
+LOG = logging.getLogger(__name__)
+
+#: A service that takes longer than this to write is written after the answer.
+AT_ONCE_SECONDS = 0.004
+#: How long after a change the others are written; several changes make one write.
+SOON_SECONDS = 0.1
+#: How often a service in which something goes on by itself is looked at.
+BUSY_SECONDS = 0.1
+#: Looking at an idle service may take this share of a processor, and happens this often at most.
+IDLE_SHARE = 0.001
+IDLE_SECONDS = 2.0
+#: Another thread may change what is written; then it is written again.
+ATTEMPTS = 5
+
+
+class Kept(Protocol):
+    """One service's state, as the keeper sees it."""
+
+    def rows(self) -> Iterable[tuple[str, Any]]:
+        """What there is now: names and objects."""
+
+    def put_back(self, rows: Iterable[tuple[str, Any]]) -> None:
+        """Take what was kept; called once, before the service starts."""
+
+    def is_busy(self) -> bool:
+        """Whether it changes by itself at the moment."""
+
+
+@dataclass
+class _Service:
+    kept: Kept
+    file: StateRows
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    #: Digest of each row as it is on disk.
+    digests: dict[str, bytes] = field(default_factory=dict)
+    seconds: float = 0.0
+    next_look: float = 0.0
+    changed: bool = False
+    complained: str = ""
+
+
+class Keeper:
+    """All services' states below one folder. `made_by` goes into every file."""
+
+    def __init__(self, folder: Path, made_by: Mapping[str, str], *, sync: bool = False) -> None:
+        self._folder, self._made_by, self._sync = folder, made_by, sync
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._services: dict[str, _Service] = {}
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._stopped = False
+        self._thread = threading.Thread(target=self._run, name="riacho-state", daemon=True)
+
+    def file_of(self, name: str) -> Path:
+        return self._folder / f"{name}.sqlite3"
+
+    def kept_services(self) -> list[str]:
+        """Those that have a file."""
+        return sorted(file.stem for file in self._folder.glob("*.sqlite3"))
+
+    def load(self, name: str, kept: Kept) -> StateRows:
+        """Bring a service back, and keep it from now on. Its file, for rows of its own."""
+        try:
+            loaded = self._load(name, kept)
+        except UNREADABLE as why:
+            aside = self._set_aside(name)
+            LOG.error(
+                "%s starts empty: what it kept cannot be read (%s). It is in %s.", name, why, aside
+            )
+            loaded = self._load(name, kept)
+        with self._lock:
+            self._services[name] = loaded
+            if not self._thread.is_alive() and not self._stopped:
+                self._thread.start()
+        return loaded.file
+
+    def _load(self, name: str, kept: Kept) -> _Service:
+        file = StateRows(self.file_of(name), self._made_by, sync=self._sync)
+        loaded = _Service(kept, file)
+        try:
+            contents = dict(file.below())
+            kept.put_back((key, pickling.loads(content)) for key, content in contents.items())
+        except BaseException:
+            file.close()
+            raise
+        loaded.digests = {key: _digest(content) for key, content in contents.items()}
+        return loaded
+
+    def _set_aside(self, name: str) -> Path:
+        aside = self._folder / f"{name}.set-aside-{time.time_ns()}"
+        aside.mkdir(mode=0o700)
+        for file in self._folder.glob(f"{name}.sqlite3*"):
+            file.rename(aside / file.name)
+        return aside
+
+    def changed(self, name: str) -> None:
+        """A call has changed a service: write it now when that is fast, soon otherwise.
+
+        Raises OSError or sqlite3.Error when it cannot be written now.
+        """
+        service = self._services.get(name)
+        if service is None:
+            return
+        if service.seconds < AT_ONCE_SECONDS:
+            self._save(name, service)
+        else:
+            service.changed = True
+            self._wake.set()
+
+    def save_all(self) -> None:
+        """Write everything that has changed, now."""
+        for name, service in list(self._services.items()):
+            self._try_to_save(name, service)
+
+    def stop(self) -> None:
+        self._stopped = True
+        self._wake.set()
+        self.save_all()
+
+    def _run(self) -> None:
+        while not self._stopped:
+            self._wake.wait(self._until_next_look())
+            if self._wake.is_set():
+                time.sleep(SOON_SECONDS)
+                self._wake.clear()
+            now = time.monotonic()
+            for name, service in list(self._services.items()):
+                if service.changed or service.next_look <= now:
+                    self._try_to_save(name, service)
+                    service.next_look = self._next_look(service)
+
+    def _until_next_look(self) -> float:
+        now = time.monotonic()
+        looks = [service.next_look - now for service in list(self._services.values())]
+        return min(max(0.01, min(looks, default=IDLE_SECONDS)), IDLE_SECONDS)
+
+    @staticmethod
+    def _next_look(service: _Service) -> float:
+        idle = max(IDLE_SECONDS, service.seconds / IDLE_SHARE)
+        busy = max(BUSY_SECONDS, service.seconds * 2)
+        return time.monotonic() + (busy if service.kept.is_busy() else idle)
+
+    def _try_to_save(self, name: str, service: _Service) -> None:
+        """A disk that is full now may have room later: say it once, and go on."""
+        try:
+            self._save(name, service)
+            service.complained = ""
+        except (OSError, sqlite3.Error, pickling.NotKept, RuntimeError) as error:
+            service.changed = True
+            if str(error) != service.complained:
+                LOG.error("The state of %s could not be written: %s", name, error)
+                service.complained = str(error)
+
+    def _save(self, name: str, service: _Service) -> None:
+        with service.lock:
+            began = time.thread_time()
+            service.changed = False
+            new: list[tuple[str, bytes]] = []
+            seen = set()
+            for key, value in service.kept.rows():
+                content = _dumps(value)
+                seen.add(key)
+                if service.digests.get(key) != _digest(content):
+                    new.append((key, content))
+            gone = [key for key in service.digests if key not in seen]
+            if new or gone:
+                service.file.write(new, gone)
+                service.digests.update((key, _digest(content)) for key, content in new)
+                for key in gone:
+                    del service.digests[key]
+            service.seconds = time.thread_time() - began
+
+
+#: What reading a damaged or foreign file raises: anything may be wrong with it.
+UNREADABLE = (
+    StateRefused,
+    sqlite3.DatabaseError,
+    pickle.UnpicklingError,
+    AttributeError,
+    ImportError,
+    EOFError,
+    IndexError,
+    KeyError,
+    TypeError,
+    ValueError,
+)
+
+
+def _dumps(value: Any) -> bytes:
+    for attempt in range(ATTEMPTS):
+        try:
+            return pickling.dumps(value)
+        except RuntimeError:  # "dictionary changed size during iteration"
+            if attempt == ATTEMPTS - 1:
+                raise
+            time.sleep(0.001)
+    raise AssertionError("not reached")
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.blake2b(content, digest_size=16).digest()
