@@ -61,6 +61,14 @@ class Settings:
         "`always` after fsync (survives a power cut).",
         choices=("os", "always"),
     )
+    search: str = setting(
+        "off",
+        "Whether the engine runs an OpenSearch of its own (`riacho up --with search`).",
+        choices=("on", "off"),
+    )
+    search_port: int = setting(9200, "The port of that OpenSearch; 0 takes a free one.")
+    search_heap: str = setting("512m", "Java's heap of that OpenSearch.")
+    search_home: str = setting("", "Where OpenSearch is unpacked; empty takes the user's cache.")
     stream_status_seconds: float = setting(
         0.2, "How long a stream stays CREATING, UPDATING or DELETING."
     )

@@ -18,6 +18,7 @@ from scripts.command_line.failures import ExitCode
 from scripts.command_line.target import data_folder, data_option
 from services.localstack.data_folder import find
 from services.localstack.environment import ENGINE_FOLDER, ENGINE_PYTHON, JARS, ROOT
+from services.opensearch.distribution import VERSION, default_home, is_installed
 from services.settings import Settings, from_environment
 
 GOOD, WARNING, LACKING = "good", "warning", "lacking"
@@ -109,6 +110,15 @@ def judge_docker(client: str | None, server: str | None, compose: str | None) ->
     return Finding("Docker", GOOD, f"{server}, compose {compose}")
 
 
+def judge_search(is_there: bool, wanted: bool, home: Path) -> Finding:
+    """OpenSearch's release. `wanted`: the settings ask for it."""
+    if is_there:
+        return Finding("OpenSearch", GOOD, f"{VERSION} in {home}")
+    verdict = LACKING if wanted else GOOD
+    mend = "Run riacho search install." if wanted else ""
+    return Finding("OpenSearch", verdict, "not fetched; riacho up --with search does it", mend)
+
+
 # Looking
 
 
@@ -179,6 +189,11 @@ def dynamodb(settings: Settings) -> Finding:
     return Finding("DynamoDB", GOOD, jars[0].stem)
 
 
+def search(settings: Settings) -> Finding:
+    home = Path(settings.search_home) if settings.search_home else default_home()
+    return judge_search(is_installed(home), wanted=settings.search == "on", home=home)
+
+
 def docker(settings: Settings) -> Finding:
     program = shutil.which("docker")
     if program is None:
@@ -207,5 +222,6 @@ CHECKS: tuple[Callable[[Settings], Finding], ...] = (
     engine_python,
     java,
     dynamodb,
+    search,
     docker,
 )

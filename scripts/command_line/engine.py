@@ -15,12 +15,14 @@ from rich.console import Console
 from rich.table import Table
 
 from scripts.command_line.failures import ExitCode
+from scripts.command_line.search import install_shown
 from scripts.command_line.target import data_folder, data_option, running_engine
 from services.connect import LOCAL_CREDENTIALS
 from services.localstack import engine as engines
 from services.localstack.data_folder import Identity, find
 from services.localstack.errors import EngineFailed
 from services.localstack.look import Look, look
+from services.opensearch.errors import SearchFailed
 from services.settings import from_environment
 
 
@@ -28,21 +30,46 @@ from services.settings import from_environment
 @click.option("--port", type=click.IntRange(0, 65535), help="0 takes a free port (RIACHO_PORT).")
 @data_option
 @click.option("--foreground", is_flag=True, help="Stay, and stop the engine with Ctrl-C.")
-def up(port: int | None, data: Path | None, foreground: bool) -> None:
+@click.option(
+    "--with",
+    "parts",
+    type=click.Choice(["search"]),
+    multiple=True,
+    help="search: an OpenSearch of the engine's own, fetched at first use.",
+)
+def up(port: int | None, data: Path | None, foreground: bool, parts: tuple[str, ...]) -> None:
     """Start the engine; returns when it answers."""
-    settings = from_environment(port=port, data_dir=data)
+    search = "on" if "search" in parts else None
+    settings = from_environment(port=port, data_dir=data, search=search)
     console = Console(stderr=True)
+    if settings.search == "on":
+        install_shown(settings)
     began = time.monotonic()
     with console.status("Starting the engine …"):
         engine = engines.start(settings, detached=not foreground)
     took = time.monotonic() - began
     click.echo(f"The engine answers at {engine.endpoint_url} (after {took:.1f} s).")
+    if settings.search == "on":
+        _wait_for_search(engine, console)
     if foreground:
         _stay(engine)
         return
     folder = shlex.quote(str(engine.settings.data_dir))
     click.echo(f'Use it:   eval "$(riacho env --data {folder})"')
     click.echo(f"Stop it:  riacho down --data {folder}")
+
+
+def _wait_for_search(engine: engines.Engine, console: Console) -> None:
+    """OpenSearch takes ten seconds and more. Raises SearchFailed, after stopping the engine."""
+    began = time.monotonic()
+    with console.status("Starting OpenSearch …"):
+        while (told := engine.admin("search"))["state"] == "starting":
+            time.sleep(0.2)
+    if told["state"] != "running":
+        engine.stop()
+        raise SearchFailed(f"OpenSearch did not start: {told['reason']}")
+    took = time.monotonic() - began
+    click.echo(f"OpenSearch answers at {told['endpoint_url']} (after {took:.1f} s more).")
 
 
 def _stay(engine: engines.Engine) -> None:
@@ -102,6 +129,10 @@ def _print(identity: Identity, seen: Look) -> None:
     table.add_row("data", f"{seen.data_bytes / 1e6:.1f} MB in {seen.data_dir}")
     if seen.ahead_seconds:
         table.add_row("clock", f"{_duration(seen.ahead_seconds)} ahead")
+    if seen.search["state"] != "off":
+        found = seen.search
+        state = " ".join(x for x in (found["state"], found["status"], found["reason"]) if x)
+        table.add_row("search", f"{found['endpoint_url']} (OpenSearch {found['version']}, {state})")
     table.add_row("services", ", ".join(seen.services) or "none used yet")
     Console().print(table)
 

@@ -14,6 +14,7 @@ from services.localstack.errors import (
     NotInstalled,
     PortTaken,
 )
+from services.opensearch.errors import SearchFailed, SearchRefused, SearchUnreachable
 from services.settings import SettingRefused
 
 
@@ -47,6 +48,9 @@ EXIT_CODES: tuple[tuple[type[BaseException], ExitCode], ...] = (
     (DataFolderRefused, ExitCode.DATA_FOLDER),
     (EngineFailed, ExitCode.ENGINE_FAILED),
     (NotRunning, ExitCode.NOT_RUNNING),
+    (SearchUnreachable, ExitCode.NOT_RUNNING),
+    (SearchRefused, ExitCode.FAILED),
+    (SearchFailed, ExitCode.FAILED),
     (SettingRefused, ExitCode.USAGE),
     (EndpointConnectionError, ExitCode.NOT_RUNNING),
     (NoCredentialsError, ExitCode.USAGE),

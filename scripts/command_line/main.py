@@ -21,6 +21,7 @@ COMMANDS = {
     "streams": "scripts.command_line.streams:streams",
     "reconcile": "scripts.command_line.reconcile:reconcile",
     "demo": "scripts.command_line.demo:demo",
+    "search": "scripts.command_line.search:search",
     "functions": "scripts.command_line.functions:functions",
     "clock": "scripts.command_line.clock:clock",
     "query": "scripts.command_line.query:query",

