@@ -163,18 +163,8 @@ def failures(story: Story, queue: str) -> list[dict[str, Any]]:
     return [json.loads(message["Body"]) for message in messages.get("Messages", [])]
 
 
-#: A known fault, cause not found: after kill -9 a mapping was seen Enabled and not polling.
-KILLS = pytest.mark.skipif(
-    not os.environ.get("RIACHO_STORY_KILLS"),
-    reason="a mapping may stand still after kill -9 of the engine; RIACHO_STORY_KILLS=1 runs it",
-)
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "is_killed",
-    [pytest.param(False, id="left alone"), pytest.param(True, id="killed", marks=KILLS)],
-)
+@pytest.mark.parametrize("is_killed", [False, True], ids=["left alone", "killed"])
 def test_exactly_the_poison_is_given_up_and_all_others_are_effective_once(
     story: Story, is_killed: bool
 ) -> None:

@@ -148,6 +148,8 @@ class Lane:
                 now = self._doings.now()
                 first = self._records[0] if self._records else None
                 self._open_window(first)
+                if self._is_closed and first is None and self._window is None:
+                    return None
                 is_last = self._is_closed
                 here = len(self._records)
                 if self._window is not None:
@@ -157,8 +159,6 @@ class Lane:
                     is_last = is_last or here < len(self._records)
                 if (taken := self._take(here, now, is_last=is_last)) is not None:
                     return Batch(taken)
-                if self._is_closed and first is None:
-                    return None
         return None
 
     def _open_window(self, first: StreamRecord | None) -> None:

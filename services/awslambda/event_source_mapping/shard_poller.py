@@ -79,7 +79,7 @@ class ShardPoller:
     def run(self) -> bool:
         """Read until the shard's end (True: all of it is done) or until told to stop (False).
 
-        Raises SourceGone when the stream was deleted.
+        Raises SourceGone when the stream was deleted, LaneFailed when it must be read again.
         """
         threads = [
             threading.Thread(target=lane.run, name=f"lambda-{self._shard_id}", daemon=True)
@@ -94,8 +94,10 @@ class ShardPoller:
                 lane.close()
             for thread in threads:
                 thread.join()
-        if self._stop.is_set() or not self._progress.is_done:
+        if self._stop.is_set():
             return False
+        if not self._progress.is_done:
+            raise LaneFailed(self._shard_id)
         self._positions.checkpoint(self._shard_id, SHARD_END)
         return True
 
