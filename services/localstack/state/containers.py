@@ -73,3 +73,13 @@ def put_back(service: Service, name: str, content: Any) -> None:
         account_id, region = place
         for attribute, value in content.items():
             setattr(container[account_id][region], attribute, value)
+
+
+def forget(service: Service) -> None:
+    """Empty every store."""
+    for container in containers(service):
+        if isinstance(container, AccountRegionBundle):
+            container.reset()
+        elif isinstance(container, BackendDict):
+            for regions in container.values():
+                dict.clear(regions)

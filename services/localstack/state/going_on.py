@@ -45,16 +45,6 @@ def events(service: Service) -> None:
             provider._api_destination_service_store[destination.arn] = there
 
 
-def sqs(service: Service) -> None:
-    """Whoever held a message may have ended too: those in flight are visible again at once."""
-    from localstack.services.sqs.models import sqs_stores
-
-    for _, _, store in sqs_stores.iter_stores():
-        for queue in list(store.queues.values()):
-            for message in list(queue.inflight):
-                message.visibility_deadline = 0.0
-
-
 def cloudwatch(service: Service) -> None:
     """Alarms are evaluated again."""
     from localstack.services.cloudwatch.models import cloudwatch_stores
@@ -115,12 +105,12 @@ def _change_sets() -> Iterator[Any]:
         yield from list(store.change_sets.values())
 
 
-#: Called once a service has started with what was kept.
-AFTER_START: dict[str, Callable[[Service], None]] = {
+#: Called before the service answers its first call.
+BEFORE_CALLS: dict[str, Callable[[Service], None]] = {
     "events": events,
-    "sqs": sqs,
-    "cloudwatch": cloudwatch,
     "cloudformation": cloudformation,
 }
+#: Called in a thread of its own, as it calls the service.
+AFTER_START: dict[str, Callable[[Service], None]] = {"cloudwatch": cloudwatch}
 
 IS_BUSY: dict[str, Callable[[], bool]] = {"cloudformation": cloudformation_is_busy}

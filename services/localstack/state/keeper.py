@@ -23,6 +23,8 @@ from services.localstack.state.rows import StateRefused, StateRows
 
 LOG = logging.getLogger(__name__)
 
+#: Before the names of the rows that the keeper writes.
+PREFIX = "store/"
 #: A service that takes longer than this to write is written after the answer.
 AT_ONCE_SECONDS = 0.004
 #: How long after a change the others are written; several changes make one write.
@@ -43,7 +45,13 @@ class Kept(Protocol):
         """What there is now: names and objects."""
 
     def put_back(self, rows: Iterable[tuple[str, Any]]) -> None:
-        """Take what was kept; called once, before the service starts."""
+        """Take what was kept, before the service starts."""
+
+    def bring_back_own_rows(self, file: StateRows) -> None:
+        """The same for rows that the keeper does not write; none of them begin with `store/`."""
+
+    def forget(self) -> None:
+        """Be empty again: what was put back could not be read to its end."""
 
     def is_busy(self) -> bool:
         """Whether it changes by itself at the moment."""
@@ -81,11 +89,12 @@ class Keeper:
         """Those that have a file."""
         return sorted(file.stem for file in self._folder.glob("*.sqlite3"))
 
-    def load(self, name: str, kept: Kept) -> StateRows:
-        """Bring a service back, and keep it from now on. Its file, for rows of its own."""
+    def load(self, name: str, kept: Kept) -> None:
+        """Bring a service back, and keep it from now on."""
         try:
             loaded = self._load(name, kept)
         except UNREADABLE as why:
+            kept.forget()
             aside = self._set_aside(name)
             LOG.error(
                 "%s starts empty: what it kept cannot be read (%s). It is in %s.", name, why, aside
@@ -95,14 +104,17 @@ class Keeper:
             self._services[name] = loaded
             if not self._thread.is_alive() and not self._stopped:
                 self._thread.start()
-        return loaded.file
 
     def _load(self, name: str, kept: Kept) -> _Service:
         file = StateRows(self.file_of(name), self._made_by, sync=self._sync)
         loaded = _Service(kept, file)
         try:
-            contents = dict(file.below())
-            kept.put_back((key, pickling.loads(content)) for key, content in contents.items())
+            contents = dict(file.below(PREFIX))
+            kept.put_back(
+                (key.removeprefix(PREFIX), pickling.loads(content))
+                for key, content in contents.items()
+            )
+            kept.bring_back_own_rows(file)
         except BaseException:
             file.close()
             raise
@@ -125,7 +137,7 @@ class Keeper:
         if service is None:
             return
         if service.seconds < AT_ONCE_SECONDS:
-            self._save(name, service)
+            self._save(service)
         else:
             service.changed = True
             self._wake.set()
@@ -166,7 +178,7 @@ class Keeper:
     def _try_to_save(self, name: str, service: _Service) -> None:
         """A disk that is full now may have room later: say it once, and go on."""
         try:
-            self._save(name, service)
+            self._save(service)
             service.complained = ""
         except (OSError, sqlite3.Error, pickling.NotKept, RuntimeError) as error:
             service.changed = True
@@ -174,14 +186,14 @@ class Keeper:
                 LOG.error("The state of %s could not be written: %s", name, error)
                 service.complained = str(error)
 
-    def _save(self, name: str, service: _Service) -> None:
+    def _save(self, service: _Service) -> None:
         with service.lock:
             began = time.thread_time()
             service.changed = False
             new: list[tuple[str, bytes]] = []
             seen = set()
-            for key, value in service.kept.rows():
-                content = _dumps(value)
+            for name, value in service.kept.rows():
+                key, content = PREFIX + name, _dumps(value)
                 seen.add(key)
                 if service.digests.get(key) != _digest(content):
                     new.append((key, content))

@@ -16,9 +16,11 @@ from localstack.runtime import hooks
 from localstack.services.plugins import SERVICE_PLUGINS, Service, ServiceContainer
 
 from services.localstack.running import running
-from services.localstack.state import containers, going_on, reducers
+from services.localstack.state import containers, going_on
 from services.localstack.state.keeper import Keeper
+from services.localstack.state.own_rows import OWN_ROWS, AfterStart
 from services.localstack.state.pickling import NotKept
+from services.localstack.state.rows import StateRows
 
 LOG = logging.getLogger(__name__)
 
@@ -36,7 +38,11 @@ UNCHANGING = frozenset(
         # A publication is handed on; a metric is written to CloudWatch's own database.
         *(("sns", name) for name in ("Publish", "PublishBatch", "CheckIfPhoneNumberIsOptedOut")),
         ("cloudwatch", "PutMetricData"),
-        ("logs", "StartLiveTail"),
+        # Each message, event and log event is a row of its own.
+        ("events", "PutEvents"),
+        *(("logs", name) for name in ("PutLogEvents", "StartLiveTail", "StartQuery")),
+        *(("sqs", f"{verb}Message") for verb in ("Send", "Receive", "Delete")),
+        *(("sqs", f"{verb}MessageBatch") for verb in ("Send", "Delete")),
         ("sqs", "ChangeMessageVisibility"),
         ("sqs", "ChangeMessageVisibilityBatch"),
     }
@@ -93,22 +99,25 @@ def _load_before_start() -> None:
         name = service.name()
         if name in KEPT_ELSEWHERE:
             return bool(start(container))
-        if (register := reducers.OF_SERVICE.get(name)) is not None:
-            register()
-        keeper().load(name, ServiceState(service))
+        state = ServiceState(service)
+        keeper().load(name, state)
         started = bool(start(container))
-        if (after := going_on.AFTER_START.get(name)) is not None:
-            threading.Thread(
-                target=_take_up, args=(name, after, service), name=f"{name}-goes-on", daemon=True
-            ).start()
+        if (rebuild := going_on.BEFORE_CALLS.get(name)) is not None:
+            rebuild(service)
+        after = [going_on.AFTER_START.get(name), state.after_start]
+        threading.Thread(
+            target=_take_up, args=(name, service, after), name=f"{name}-goes-on", daemon=True
+        ).start()
         return started
 
     ServiceContainer.start = load_and_start
 
 
-def _take_up(name: str, after: Any, service: Service) -> None:
+def _take_up(name: str, service: Service, after: list[AfterStart | None]) -> None:
     try:
-        after(service)
+        for each in after:
+            if each is not None:
+                each(service)
     except Exception:
         LOG.exception("%s could not go on with what it kept", name)
 
@@ -118,13 +127,23 @@ class ServiceState:
 
     def __init__(self, service: Service) -> None:
         self._service = service
+        own = OWN_ROWS.get(service.name())
+        self._bring_back = own() if own else None
+        self.after_start: AfterStart | None = None
 
     def rows(self) -> Iterable[tuple[str, Any]]:
         return containers.rows(self._service)
 
     def put_back(self, rows: Iterable[tuple[str, Any]]) -> None:
-        for name, content in list(rows):
+        for name, content in rows:
             containers.put_back(self._service, name, content)
+
+    def bring_back_own_rows(self, file: StateRows) -> None:
+        if self._bring_back is not None:
+            self.after_start = self._bring_back(file)
+
+    def forget(self) -> None:
+        containers.forget(self._service)
 
     def is_busy(self) -> bool:
         ask = going_on.IS_BUSY.get(self._service.name())
