@@ -33,6 +33,12 @@ from services.athena.table_files import PartitionFilter, TableFiles, column_type
 from services.athena.translation import Translated, Translator
 
 _BATCH_ROWS = 20_000
+#: Hidden columns that need a listing, and what stands for them where nobody asks.
+_KNOWN_OF_OBJECTS = {
+    "$file_size": "CAST(NULL AS BIGINT)",
+    "$file_modified_time": "CAST(NULL AS STRUCT(t TIMESTAMP, z VARCHAR))",
+}
+_OF_OBJECTS = ("$path", *_KNOWN_OF_OBJECTS)
 
 
 class DuckDbEngine:
@@ -142,27 +148,28 @@ class DuckDbEngine:
         translated = translator.translate(tree)
         sql = translated.query.sql
         for scan in translated.scans:
-            sql = sql.replace(scan.placeholder, self._scan_sql(scan, context, connection))
+            sql = sql.replace(
+                scan.placeholder, self._scan_sql(scan, translated.query.sql, context, connection)
+            )
         context.planning_millis = int((time.monotonic() - began) * 1000)
         return translated, sql
 
     # --- scans
 
-    def _scan_sql(self, scan: TableScan, context: QueryContext, connection: Any) -> str:
+    def _scan_sql(self, scan: TableScan, sql: str, context: QueryContext, connection: Any) -> str:
         chosen = PartitionFilter(
             scan.allowed, self._keep(scan, connection) if scan.conjuncts else None
         )
         register = lambda arrow: self._register(connection, arrow)  # noqa: E731
-        found = self.files.scan(scan.table, context, chosen, register)
-        items = [
-            table_scan.name(column) for column in scan.columns if not column.startswith("$file_")
-        ]
-        extra = {
-            "$file_size": "CAST(NULL AS BIGINT)",
-            "$file_modified_time": "CAST(NULL AS STRUCT(t TIMESTAMP, z VARCHAR))",
-        }
-        listed = items + [sql for column, sql in extra.items() if column in scan.columns]
-        return f"SELECT {', '.join(listed)} FROM {table_scan.relation(found)}"
+        used = {column for column in _OF_OBJECTS if _is_used(scan.columns.get(column), sql)}
+        found = self.files.scan(scan.table, context, chosen, register, names_objects=bool(used))
+        known = bool(used & _KNOWN_OF_OBJECTS.keys())
+        source = table_scan.with_objects(found) if known else table_scan.relation(found)
+        listed = [
+            table_scan.name(column) if known else _KNOWN_OF_OBJECTS.get(column, table_scan.name(column))
+            for column in scan.columns
+        ]  # fmt: skip
+        return f"SELECT {', '.join(listed)} FROM {source}"
 
     def _register(self, connection: Any, arrow: Any) -> str:
         view = f"_arrow{next(self._names)}"
@@ -247,6 +254,11 @@ class DuckDbEngine:
             tree: Any = parse(f"SELECT {found[2]}")
             context.parameters = tuple(e.sql("trino") for e in tree.expressions)
         return self.execute(prepared, context)
+
+
+def _is_used(name: str | None, sql: str) -> bool:
+    """Does a scan's column stand anywhere but in the list that names it?"""
+    return name is not None and len(re.findall(rf"\b{re.escape(name)}\b", sql)) > 1
 
 
 def text_batches(columns: Sequence[Sequence[str | None]]) -> Iterator[Any]:

@@ -13,7 +13,7 @@ import orjson
 from services.athena import trino_types
 from services.athena.trino_types import Type
 
-#: Looked at: this many files, spread evenly, and this many lines of each.
+#: Looked at: this many files, spread evenly, and this many lines of each; of few files, more lines.
 FILES, LINES = 24, 64
 
 
@@ -60,12 +60,12 @@ def _readable(kind: Type) -> Type:
 def _sample(files: Sequence[str]) -> Iterator[Any]:
     step = max(1, len(files) // FILES)
     for path in files[::step][:FILES]:
-        yield from _first_objects(path)
+        yield from _first_objects(path, LINES * FILES // min(FILES, len(files)))
 
 
-def _first_objects(path: str) -> Iterator[Any]:
+def _first_objects(path: str, lines: int) -> Iterator[Any]:
     with gzip.open(path, "rb") if path.endswith(".gz") else Path(path).open("rb") as file:
-        for _ in range(LINES):
+        for _ in range(lines):
             try:
                 line = file.readline()
             except (OSError, EOFError):

@@ -11,7 +11,7 @@ import os
 import threading
 import urllib.parse
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -61,11 +61,15 @@ class ObjectCache:
             for (found, _), path in zip(wanted, paths, strict=True)
             if not path.exists()
         ]
-        if len(missing) > 1:
-            list(self._threads().map(self._bring, missing))
-        elif missing:
-            self._bring(missing[0])
+        self.side_by_side(self._bring, missing)
         return [str(path) for path in paths]
+
+    def side_by_side[T](self, work: Callable[[T], None], items: Sequence[T]) -> None:
+        """Many at once, where there are many."""
+        if len(items) > 1:
+            list(self._threads().map(work, items))
+        elif items:
+            work(items[0])
 
     def _threads(self) -> ThreadPoolExecutor:
         with self._lock:
@@ -80,8 +84,12 @@ class ObjectCache:
         part = path.with_name(f".{threading.get_ident()}.part")
         part.write_bytes(decompressed(found.key, body))
         os.replace(part, path)
+        self.written(len(body))
+
+    def written(self, size: int) -> None:
+        """Count bytes; a full cache drops its oldest files."""
         with self._lock:
-            self._written_bytes += len(body)
+            self._written_bytes += size
             full = self._written_bytes > self._max_bytes
         if full:
             self._drop_oldest()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from services.athena.errors import QueryFailed
@@ -32,8 +33,8 @@ class ObjectStore(Protocol):
     def read(self, bucket: str, key: str) -> bytes:
         """The whole body. Raises ObjectMissing."""
 
-    def write(self, bucket: str, key: str, body: bytes, content_type: str = "") -> None:
-        """Raises BucketMissing."""
+    def write(self, bucket: str, key: str, body: bytes | Path, content_type: str = "") -> None:
+        """A body, or the file that holds it. Raises BucketMissing."""
 
     def delete(self, bucket: str, keys: Iterable[str]) -> None:
         """Delete objects; missing ones do not matter."""
@@ -106,10 +107,14 @@ class BotoObjectStore:
             raise BucketMissing(bucket) from None
         return body
 
-    def write(self, bucket: str, key: str, body: bytes, content_type: str = "") -> None:
+    def write(self, bucket: str, key: str, body: bytes | Path, content_type: str = "") -> None:
         more = {"ContentType": content_type} if content_type else {}
         try:
-            self._client.put_object(Bucket=bucket, Key=key, Body=body, **more)
+            if isinstance(body, Path):
+                with body.open("rb") as file:
+                    self._client.put_object(Bucket=bucket, Key=key, Body=file, **more)
+            else:
+                self._client.put_object(Bucket=bucket, Key=key, Body=body, **more)
         except self._client.exceptions.NoSuchBucket:
             raise BucketMissing(bucket) from None
 
@@ -138,8 +143,8 @@ class MemoryObjectStore:
             raise ObjectMissing(bucket, key)
         return objects[key]
 
-    def write(self, bucket: str, key: str, body: bytes, content_type: str = "") -> None:
-        self._bucket(bucket)[key] = body
+    def write(self, bucket: str, key: str, body: bytes | Path, content_type: str = "") -> None:
+        self._bucket(bucket)[key] = body.read_bytes() if isinstance(body, Path) else body
 
     def delete(self, bucket: str, keys: Iterable[str]) -> None:
         for key in keys:

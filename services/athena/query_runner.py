@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 from services.athena import object_store, result_files, statements, trino_types
@@ -179,7 +180,7 @@ class QueryRunner:
 
     # --- result files
 
-    def _write(self, execution: QueryExecution, suffix: str, body: bytes, kind: str) -> None:
+    def _write(self, execution: QueryExecution, suffix: str, body: bytes | Path, kind: str) -> None:
         assert execution.context is not None
         execution.context.check()
         bucket, key = object_store.split_location(execution.output_location)
@@ -195,8 +196,8 @@ class QueryRunner:
         self._write(execution, ".metadata", body, "application/octet-stream")
 
     def _write_csv(self, execution: QueryExecution, answer: Answer) -> None:
-        body = b"".join(result_files.csv_file(answer.columns, answer.batches))
-        self._write(execution, "", body, "application/octet-stream")
+        with result_files.gathered(result_files.csv_file(answer.columns, answer.batches)) as body:
+            self._write(execution, "", body, "application/octet-stream")
         self._write_metadata(execution, answer.columns)
 
     def _write_text(

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from services.athena import trino_types
 from services.athena.execution_engine import Column
 
 Row = list[str | None]
+#: A larger result goes through a file.
+IN_MEMORY_BYTES = 32 << 20
 
 
 def csv_line(cells: Sequence[str | None]) -> str:
@@ -40,6 +45,26 @@ def csv_file(columns: Sequence[Column], batches: Iterable[Any]) -> Iterator[byte
     for batch in batches:
         if batch.num_rows:
             yield csv_batch(batch)
+
+
+@contextlib.contextmanager
+def gathered(pieces: Iterable[bytes]) -> Iterator[bytes | Path]:
+    """The pieces as one body; in a temporary file where they are too many for memory."""
+    body, size = [], 0
+    pieces = iter(pieces)
+    for piece in pieces:
+        body.append(piece)
+        size += len(piece)
+        if size > IN_MEMORY_BYTES:
+            break
+    else:
+        yield b"".join(body)
+        return
+    with tempfile.NamedTemporaryFile(prefix="athena-result-") as file:
+        file.writelines(body)
+        file.writelines(pieces)
+        file.flush()
+        yield Path(file.name)
 
 
 def read_csv(body: bytes, position: int, count: int) -> tuple[list[Row], int | None]:

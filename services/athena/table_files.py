@@ -11,6 +11,7 @@ from services.athena import object_store, partition_values, table_format, trino_
 from services.athena.errors import QueryFailed
 from services.athena.execution_engine import QueryContext
 from services.athena.object_cache import ObjectCache, uri_of_path
+from services.athena.object_packs import ObjectPacks
 from services.athena.object_store import ObjectStore, StoredObject
 from services.athena.partition_values import Injected, Values
 from services.athena.table_scan import Scan
@@ -55,6 +56,7 @@ class TableFiles:
 
     def __init__(self, store: ObjectStore, cache: ObjectCache) -> None:
         self._store, self._cache = store, cache
+        self._packs = ObjectPacks(cache, store)
 
     def scan(
         self,
@@ -62,8 +64,11 @@ class TableFiles:
         context: QueryContext,
         chosen: PartitionFilter,
         register: Callable[[Any], str],
+        *,
+        names_objects: bool = True,
     ) -> Scan:
-        """List and fetch what the query needs. Raises QueryFailed, QueryCancelled."""
+        """List and fetch what the query needs; small objects may share a file unless the query
+        names objects (`"$path"` and the like). Raises QueryFailed, QueryCancelled."""
         descriptor = table.get("StorageDescriptor") or {}
         keys = column_types(table.get("PartitionKeys") or [])
         found = self.objects(table, context, chosen)
@@ -71,7 +76,9 @@ class TableFiles:
             context.scanned(entry.size)
         context.check()
         names = list(keys)
-        files = self._cache.fetch([(e, [*zip(names, v, strict=True)]) for e, v in found])
+        wanted = [(e, [*zip(names, v, strict=True)]) for e, v in found]
+        may_pack = not names_objects and table_format.reader(descriptor) == "json"
+        files = self._packs.fetch(wanted) if may_pack else self._cache.fetch(wanted)
         return Scan(
             descriptor=descriptor,
             parameters=table.get("Parameters") or {},
@@ -80,6 +87,7 @@ class TableFiles:
             files=files,
             path_sql=uri_of_path(self._cache.folder),
             register=register,
+            objects=[entry for entry, _ in found],
         )
 
     def objects(

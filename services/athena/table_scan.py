@@ -1,7 +1,8 @@
 """A table's local files as a DuckDB relation: one reader per SerDe.
 
 Every reader gives the columns under their catalog names with their Trino types' storage
-(`trino_types.duck_type`), the partition columns, and `"$path"`, `"$file_size"`, `"$file_modified_time"`.
+(`trino_types.duck_type`), the partition columns, and `"$path"`; `with_objects` adds `"$file_size"`
+and `"$file_modified_time"`.
 https://docs.aws.amazon.com/athena/latest/ug/supported-serdes.html
 """
 
@@ -16,6 +17,7 @@ from typing import Any
 
 from services.athena import grok, json_spelling, table_format, trino_types
 from services.athena.errors import QueryFailed
+from services.athena.object_store import StoredObject
 from services.athena.trino_types import Type
 
 Shape = dict[str, Any]
@@ -27,7 +29,10 @@ _NEVER = "\x05\x06\x07"
 
 @dataclass(frozen=True)
 class Scan:
-    """Facts of one scan. `files` are local paths; `columns` and `partition_columns` name → type."""
+    """Facts of one scan. `files` are local paths; `columns` and `partition_columns` name → type.
+
+    `objects` are those that the files were made of.
+    """
 
     descriptor: Shape
     parameters: dict[str, str]
@@ -36,6 +41,7 @@ class Scan:
     files: Sequence[str]
     path_sql: str
     register: Callable[[Any], str] = field(compare=False)
+    objects: Sequence[StoredObject] = ()
 
 
 def text(value: str) -> str:
@@ -63,6 +69,26 @@ def relation(scan: Scan) -> str:
     items += [f"{_partition_value(c, t)} AS {name(c)}" for c, t in scan.partition_columns.items()]
     items.append(f'{scan.path_sql} AS "$path"')
     return f"(SELECT {', '.join(items)} FROM {source})"
+
+
+def with_objects(scan: Scan) -> str:
+    """As `relation`, with each row's object's size and time of its last change."""
+    import pyarrow
+
+    objects = scan.register(
+        pyarrow.table({
+            "uri": pyarrow.array([each.uri for each in scan.objects], pyarrow.string()),
+            "size": pyarrow.array([each.size for each in scan.objects], pyarrow.int64()),
+            "modified": pyarrow.array(
+                [int(each.modified * 1000) for each in scan.objects], pyarrow.timestamp("ms")
+            ),
+        })
+    )  # fmt: skip
+    modified = "{'t': CAST(o.modified AS TIMESTAMP), 'z': 'UTC'}"
+    return (
+        f'(SELECT r.*, o.size AS "$file_size", {modified} AS "$file_modified_time" '
+        f'FROM {relation(scan)} AS r JOIN {objects} AS o ON r."$path" = o.uri)'
+    )
 
 
 def _empty(scan: Scan) -> str:

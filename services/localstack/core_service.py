@@ -55,9 +55,12 @@ def core_service(
 
 def as_localstack(error: Any) -> CommonServiceException:
     """A core's refusal as the exception that LocalStack serializes."""
-    return CommonServiceException(
+    raised = CommonServiceException(
         error.code, error.message, status_code=error.status, sender_fault=error.status < 500
     )
+    for name, value in getattr(error, "fields", {}).items():  # more members of AWS's exception
+        setattr(raised, name, value)
+    return raised
 
 
 def with_seconds(value: Any) -> Any:
