@@ -76,7 +76,7 @@ class MemoryFolder:
 class _Descriptor:
     """An open file; closed when its last user lets go of it."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: str) -> None:
         self.fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     def __del__(self) -> None:
@@ -89,10 +89,10 @@ class OpenFiles:
 
     def __init__(self, limit: int = 256) -> None:
         self._limit = limit
-        self._files: OrderedDict[Path, _Descriptor] = OrderedDict()
+        self._files: OrderedDict[str, _Descriptor] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, path: Path) -> _Descriptor:
+    def get(self, path: str) -> _Descriptor:
         with self._lock:
             if path in self._files:
                 self._files.move_to_end(path)
@@ -102,7 +102,7 @@ class OpenFiles:
                     self._files.popitem(last=False)
             return self._files[path]
 
-    def forget(self, *paths: Path) -> None:
+    def forget(self, *paths: str) -> None:
         with self._lock:
             for path in paths:
                 self._files.pop(path, None)
@@ -110,7 +110,7 @@ class OpenFiles:
     def forget_below(self, folder: Path) -> None:
         """Close every file below a folder that is about to go."""
         with self._lock:
-            for path in [p for p in self._files if folder in p.parents]:
+            for path in [p for p in self._files if folder in Path(p).parents]:
                 del self._files[path]
 
 
@@ -119,6 +119,8 @@ class DiskFolder:
 
     def __init__(self, path: Path, open_files: OpenFiles) -> None:
         self.path = path
+        # Strings: a Path for each write takes as long as the write.
+        self._prefix = f"{path}{os.sep}"
         self._open_files = open_files
 
     def names(self) -> list[str]:
@@ -128,12 +130,12 @@ class DiskFolder:
         return (self.path / name).stat().st_size
 
     def read(self, name: str, offset: int, length: int) -> bytes:
-        file = self._open_files.get(self.path / name)
+        file = self._open_files.get(self._prefix + name)
         return os.pread(file.fd, length, offset)
 
     def write(self, name: str, offset: int, content: bytes) -> None:
-        written = 0
         file = self._writable(name)
+        written = os.pwrite(file.fd, content, offset)
         while written < len(content):
             written += os.pwrite(file.fd, content[written:], offset + written)
 
@@ -144,16 +146,16 @@ class DiskFolder:
         os.fsync(self._writable(name).fd)
 
     def rename(self, name: str, new_name: str) -> None:
-        self._open_files.forget(self.path / name, self.path / new_name)
+        self._open_files.forget(self._prefix + name, self._prefix + new_name)
         os.replace(self.path / name, self.path / new_name)
 
     def remove(self, name: str) -> None:
-        self._open_files.forget(self.path / name)
+        self._open_files.forget(self._prefix + name)
         (self.path / name).unlink(missing_ok=True)
 
     def _writable(self, name: str) -> _Descriptor:
         try:
-            return self._open_files.get(self.path / name)
+            return self._open_files.get(self._prefix + name)
         except FileNotFoundError:
             self.path.mkdir(parents=True, exist_ok=True)
-            return self._open_files.get(self.path / name)
+            return self._open_files.get(self._prefix + name)

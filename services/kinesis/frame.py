@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from array import array
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import NamedTuple
 from zlib import crc32
 
@@ -59,11 +60,8 @@ class FrameTorn(ValueError):
 
 def encode(records: Sequence[Payload], ordinal: int, arrival_millis: int, flags: int) -> bytes:
     """One frame."""
-    lengths = [length for key, data in records for length in (len(key), len(data))]
-    parts = [struct.pack(f"<{len(lengths)}I", *lengths)]
-    for record in records:
-        parts += record
-    payload = b"".join(parts)
+    parts = list(chain.from_iterable(records))
+    payload = struct.pack(f"<{len(parts)}I", *map(len, parts)) + b"".join(parts)
     checked = _CHECKED.pack(len(payload), len(records), flags, ordinal, arrival_millis)
     header = struct.pack("<I", crc32(checked)) + checked
     return MAGIC + struct.pack("<I", crc32(payload, crc32(header))) + header + payload
@@ -71,6 +69,9 @@ def encode(records: Sequence[Payload], ordinal: int, arrival_millis: int, flags:
 
 def chunks(records: Sequence[Payload]) -> Iterator[Sequence[Payload]]:
     """The batch in runs that make frames of about FRAME_TARGET_BYTES."""
+    if payload_bytes(records) < FRAME_TARGET_BYTES:
+        yield records
+        return
     start = size = 0
     for i, (key, data) in enumerate(records):
         size += len(key) + len(data)
@@ -79,6 +80,11 @@ def chunks(records: Sequence[Payload]) -> Iterator[Sequence[Payload]]:
             start, size = i + 1, 0
     if start < len(records):
         yield records[start:]
+
+
+def payload_bytes(records: Sequence[Payload]) -> int:
+    """Keys and data together."""
+    return sum(map(len, chain.from_iterable(records)))
 
 
 def check(buffer: memoryview, offset: int) -> Frame:

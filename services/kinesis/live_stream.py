@@ -29,12 +29,8 @@ MAX_RECORDS = 10_000
 MAX_BYTES = 10 * 1024 * 1024
 
 
-class PutEntry(NamedTuple):
-    """A checked record to put: its key in UTF-8, its data, and where it goes (None: anywhere)."""
-
-    partition_key: bytes
-    data: bytes
-    hash_key: int | None
+#: A checked record to put: its key in UTF-8 and its data, and where it goes (None: anywhere).
+type PutEntry = tuple[frame.Payload, int | None]
 
 
 class _Group(NamedTuple):
@@ -158,7 +154,7 @@ class LiveStream:
         groups: dict[int, _Group] = {}
         with self._changed:
             starts, shards = self._starts, self._open
-            for place, (key, data, hash_key) in enumerate(entries):
+            for place, (payload, hash_key) in enumerate(entries):
                 if hash_key is None:
                     hash_key = secrets.randbelow(MAX_HASH_KEY + 1)
                 index = shards[bisect_right(starts, hash_key) - 1].index
@@ -166,7 +162,7 @@ class LiveStream:
                 if group is None:
                     group = groups[index] = _Group([], [])
                 group.places.append(place)
-                group.payloads.append((key, data))
+                group.payloads.append(payload)
             for index, group in groups.items():
                 self._put_in(self.shards[index], group, now, limited, results)
             self._version += 1
@@ -198,7 +194,7 @@ class LiveStream:
             results[place] = {"SequenceNumber": str(number), "ShardId": shard_id}
             number += ORDINAL_STEP
         traffic.records_in += len(group.places)
-        traffic.bytes_in += sum(len(key) + len(data) for key, data in group.payloads)
+        traffic.bytes_in += frame.payload_bytes(group.payloads)
 
     def _admitted(
         self, shard: Shard, group: _Group, now: float, results: list[dict[str, Any]]

@@ -210,14 +210,15 @@ class ShardLog:
                 offset, arrival, flags = header.end, header.arrival_millis, header.flags
                 skipped = max(0, ordinal - header.first_ordinal)
                 ordinal = max(ordinal, header.first_ordinal)
-                for key, data in frame.decode(buffer, header)[skipped:]:
-                    size += len(key) + len(data)
-                    if records and size > max_bytes:
-                        return records
-                    records.append(StoredRecord(ordinal, arrival, key, data, flags))
-                    if len(records) >= max_records:
-                        return records
-                    ordinal += 1
+                payloads = frame.decode(buffer, header)[skipped:]
+                fitting, size = _fitting(payloads, len(records), size, max_records, max_bytes)
+                records += [
+                    StoredRecord(number, arrival, key, data, flags)
+                    for number, (key, data) in enumerate(payloads[:fitting], start=ordinal)
+                ]
+                ordinal += fitting
+                if fitting < len(payloads) or len(records) >= max_records:
+                    return records
             ordinal = max(ordinal, self._first_after(segment, last))
         return records
 
@@ -238,3 +239,20 @@ class ShardLog:
         last = max(last, first + 1)
         end = offsets[last] if last < len(offsets) else segment.end
         return self._folder.read(segment.name, start, end - start), last
+
+
+def _fitting(
+    payloads: Sequence[frame.Payload], count: int, size: int, max_records: int, max_bytes: int
+) -> tuple[int, int]:
+    """How many fit after `count` records of `size` bytes, and the size then; one always fits."""
+    room = max_records - count
+    whole = size + frame.payload_bytes(payloads)
+    if len(payloads) <= room and whole <= max_bytes:
+        return len(payloads), whole
+    fitting = 0
+    for key, data in payloads[:room]:
+        size += len(key) + len(data)
+        if count + fitting and size > max_bytes:
+            break
+        fitting += 1
+    return fitting, size

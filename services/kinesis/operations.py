@@ -18,4 +18,4 @@ OPERATIONS: dict[str, Operation] = {
 }
 
 #: They check the usual request in their own loop, and ask the service model only about others.
-CHECKS_ITSELF = frozenset({"PutRecords"})
+CHECKS_ITSELF = frozenset({"PutRecords", "PutRecord"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import add, itemgetter
 from typing import TYPE_CHECKING, Any
 
 from services.kinesis import frame, sequence_number, shard_iterator
@@ -14,7 +15,7 @@ from services.kinesis.errors import (
     throughput_exceeded,
     validation_error,
 )
-from services.kinesis.hash_key import explicit_hash_key, hash_key
+from services.kinesis.hash_key import explicit_hash_key, hash_key, hash_keys
 from services.kinesis.live_stream import MAX_RECORDS, LiveStream, PutEntry
 from services.kinesis.log import StoredRecord
 from services.kinesis.operation import Answer, Operation, Request
@@ -32,74 +33,89 @@ if TYPE_CHECKING:
     from services.kinesis.kinesis import Kinesis
 
 _MAX_CALL_BYTES = 10 * 1024 * 1024
+#: Members that say which stream.
+_USUAL = {"StreamName", "StreamARN"}
+_DATA, _PARTITION_KEY = itemgetter("Data"), itemgetter("PartitionKey")
 
 
 def put_records(kinesis: Kinesis, caller: Caller, request: Request) -> Answer:
-    try:
-        live = _writable(kinesis, caller, request)
-    except (KinesisError, TypeError, AttributeError):
-        check_request(request, REQUEST_SHAPES["PutRecords"])
-        raise
-    entries = _usual_entries(live, request) or _unusual_entries(live, request)
+    live = _checked_writable(kinesis, caller, request, "PutRecords")
+    entries = None
+    if request.keys() <= _USUAL | {"Records"}:
+        entries = _usual_entries(live, request.get("Records"))
+    if entries is None:
+        entries = _unusual_entries(live, request)
     refuse_dry_run(request)
     results = live.put(entries, kinesis.clock.now(), limited=kinesis.shard_limits)
-    failed = sum("ErrorCode" in result for result in results)
+    failed = len([result for result in results if "ErrorCode" in result])
     live.traffic.put_records_calls += 1
     live.traffic.put_records_records += len(results)
     live.traffic.put_records_failures += failed
     return {"FailedRecordCount": failed, "Records": results, **_encryption(live)}
 
 
-def _usual_entries(live: LiveStream, request: Request) -> list[PutEntry] | None:
+def _usual_entries(live: LiveStream, records: Any) -> list[PutEntry] | None:
     """The records, when one quick look at each finds nothing unusual.
 
-    It takes a fifth of the time of the whole service model, which finds the right words for
-    everything that this refuses.
+    Column by column, it takes a tenth of the time of the whole service model, which finds the
+    right words for everything that this refuses.
     """
-    records = request.get("Records")
     if type(records) is not list or not 0 < len(records) <= MAX_PUT_RECORDS:
         return None
-    if not request.keys() <= {"Records", "StreamName", "StreamARN"}:
-        return None
-    limit, total = live.state.max_record_size_in_kib * 1024, 0
-    entries = []
     try:
-        for record in records:
-            data, partition_key = record["Data"], record["PartitionKey"]
-            if type(data) is not bytes or "ExplicitHashKey" in record:
-                return None
-            key = partition_key.encode()
-            size = len(data) + len(key)
-            if not 0 < len(partition_key) <= MAX_PARTITION_KEY or size > limit:
-                return None
-            total += size
-            entries.append(PutEntry(key, data, hash_key(key)))
-    except (TypeError, KeyError, AttributeError, UnicodeEncodeError):
+        data, partition_keys = list(map(_DATA, records)), list(map(_PARTITION_KEY, records))
+        if set(map(type, data)) != {bytes} or set(map(len, records)) != {2}:
+            return None
+        if not all(partition_keys) or max(map(len, partition_keys)) > MAX_PARTITION_KEY:
+            return None
+        keys = list(map(str.encode, partition_keys))
+    except (TypeError, KeyError, UnicodeEncodeError):
         return None
-    return entries if total <= _MAX_CALL_BYTES else None
+    sizes = list(map(add, map(len, data), map(len, keys)))
+    if max(sizes) > live.state.max_record_size_in_kib * 1024 or sum(sizes) > _MAX_CALL_BYTES:
+        return None
+    return list(zip(zip(keys, data, strict=True), hash_keys(keys), strict=True))
 
 
 def _unusual_entries(live: LiveStream, request: Request) -> list[PutEntry]:
     check_request(request, REQUEST_SHAPES["PutRecords"])
     records = enumerate(request["Records"], start=1)
     entries = [_entry(live, record, f"records.{i}.member.") for i, record in records]
-    if sum(len(e.data) + len(e.partition_key) for e in entries) > _MAX_CALL_BYTES:
+    if frame.payload_bytes([payload for payload, _ in entries]) > _MAX_CALL_BYTES:
         raise invalid_argument("Records size exceeds 10 MB limit")
     return entries
 
 
 def put_record(kinesis: Kinesis, caller: Caller, request: Request) -> Answer:
-    live, now = _writable(kinesis, caller, request), kinesis.clock.now()
-    entry = _entry(live, request, "")
-    _check_ordering(live, request, now)
-    refuse_dry_run(request)
-    [result] = live.put([entry], now, limited=kinesis.shard_limits)
+    now, usual = kinesis.clock.now(), None
+    if request.keys() <= _USUAL | {"Data", "PartitionKey"}:
+        live = _checked_writable(kinesis, caller, request, "PutRecord")
+        record = {name: request[name] for name in request.keys() - _USUAL}
+        usual = _usual_entries(live, [record])
+    if usual is None:
+        check_request(request, REQUEST_SHAPES["PutRecord"])
+        live = _writable(kinesis, caller, request)
+        usual = [_entry(live, request, "")]
+        _check_ordering(live, request, now)
+        refuse_dry_run(request)
+    [result] = live.put(usual, now, limited=kinesis.shard_limits)
     live.traffic.put_record_calls += 1
     if (code := result.get("ErrorCode")) is not None:
         status = 500 if code == "InternalFailure" else 400
         raise KinesisError(code, result["ErrorMessage"], status)
     live.traffic.put_record_successes += 1
     return {**result, **_encryption(live)}
+
+
+def _checked_writable(
+    kinesis: Kinesis, caller: Caller, request: Request, operation: str
+) -> LiveStream:
+    """The stream; when there is none, what is wrong with the request comes first."""
+    try:
+        return _writable(kinesis, caller, request)
+    except (KinesisError, TypeError, AttributeError):
+        check_request(request, REQUEST_SHAPES[operation])
+        raise
 
 
 def _writable(kinesis: Kinesis, caller: Caller, request: Request) -> LiveStream:
@@ -125,7 +141,7 @@ def _entry(live: LiveStream, record: dict[str, Any], path: str) -> PutEntry:
     limit = live.state.max_record_size_in_kib * 1024
     if len(record["Data"]) + len(key) > limit:
         raise _too_large(f"{path}data", limit)
-    return PutEntry(key, record["Data"], position)
+    return (key, record["Data"]), position
 
 
 def _too_large(path: str, limit: int) -> KinesisError:
@@ -277,7 +293,7 @@ def get_records(kinesis: Kinesis, caller: Caller, request: Request) -> Answer:
         raise throughput_exceeded(shard.shard_id, live.state.name, live.state.account_id)
     stored = live.read(shard, place.ordinal, now, request.get("Limit") or MAX_RECORDS)
     ordinal = stored[-1].ordinal + 1 if stored else place.ordinal
-    size = sum(len(record.data) + len(record.partition_key) for record in stored)
+    size = sum([len(record.data) + len(record.partition_key) for record in stored])
     if kinesis.shard_limits:
         live.read_quota(shard, now).took(size)
     answer: Answer = {

@@ -17,17 +17,20 @@ LOCAL_NAMES = ("localhost", "localhost.localstack.cloud")
 LOCAL_ADDRESSES = ("127.0.0.1", "::1")
 
 
-@lru_cache(maxsize=1024)
 def is_welcome_host(host: str, settings: Settings) -> bool:
     """Whether a `Host` header means this engine; some clients send it with a scheme."""
+    return _is_welcome(host, settings.allowed_hosts)
+
+
+@lru_cache(maxsize=1024)
+def _is_welcome(host: str, allowed_hosts: str) -> bool:
     name = _name(host)
-    allowed = (*LOCAL_NAMES, *settings.allowed_hosts.replace(",", " ").split())
+    allowed = (*LOCAL_NAMES, *allowed_hosts.replace(",", " ").split())
     return name in LOCAL_ADDRESSES or any(
         name == known or name.endswith(f".{known}") for known in allowed
     )
 
 
-@lru_cache(maxsize=1024)
 def is_welcome_origin(origin: str | None, settings: Settings) -> bool:
     """Whether an `Origin` is this machine's own; programs send none."""
     return origin is None or is_welcome_host(origin, settings)
