@@ -1,7 +1,7 @@
 """How faithful engines are: runs the contract suites against each and prints a table.
 
     python -m scripts.bench.fidelity [--engines riacho localstack ministack moto]
-                                     [--suites kinesis] [--write]
+                                     [--suites kinesis] [--minutes 6] [--write]
 
 The table has every engine's last results; `--engines` says which to run again. `--write` puts
 it into `docs/fidelity.md`. Other engines are installed on demand.
@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -38,11 +38,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--engines", nargs="+", choices=ENGINES, default=list(ENGINES))
     parser.add_argument("--suites", nargs="+", choices=suites(), default=suites())
-    parser.add_argument("--minutes", type=float, default=20.0, help="the most an engine may take")
+    parser.add_argument(
+        "--minutes", type=float, default=6.0, help="the most one file of a suite may take"
+    )
     parser.add_argument("--write", action="store_true", help="put the table into docs/fidelity.md")
     options = parser.parse_args(arguments)
     for engine in options.engines:
-        keep(engine, run(engine, options.suites, options.minutes))
+        for suite in options.suites:
+            for file in sorted((SUITES / suite).glob("test_*.py")):
+                keep(engine, run(engine, file, options.minutes))
     printed = table({engine: found for engine in ENGINES if (found := kept(engine))})
     print(printed)
     if options.write:
@@ -73,9 +77,9 @@ def suites() -> list[str]:
     return sorted(path.name for path in SUITES.iterdir() if any(path.glob("test_*.py")))
 
 
-def run(engine: str, names: Iterable[str], minutes: float) -> dict[Contract, str]:
-    """Each contract's result with one engine."""
-    print(f"{engine} …", file=sys.stderr, flush=True)
+def run(engine: str, file: Path, minutes: float) -> dict[Contract, str]:
+    """Each contract's result with one engine; the engine is started for this file alone."""
+    print(f"{engine}: {file.relative_to(SUITES)} …", file=sys.stderr, flush=True)
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         command = [
@@ -91,11 +95,11 @@ def run(engine: str, names: Iterable[str], minutes: float) -> dict[Contract, str
             # The real KCL waits for minutes where an engine does not serve it.
             "-m",
             "not slow",
-            *(str(SUITES / name) for name in names),
+            str(file),
         ]
         output = _run(command, minutes)
         if not report.exists():
-            raise SystemExit(f"The suites did not run with {engine}:\n{output}")
+            raise SystemExit(f"{file.name} did not run with {engine}:\n{output}")
         return read(report)
 
 
@@ -107,6 +111,7 @@ def _run(command: Sequence[str], minutes: float) -> str:
         try:
             return process.communicate(timeout=minutes * 60)[0]
         except subprocess.TimeoutExpired:
+            print(f"interrupted after {minutes:g} minutes", file=sys.stderr, flush=True)
             process.send_signal(signal.SIGINT)
             return process.communicate()[0]
 

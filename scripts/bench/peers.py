@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,7 @@ from services.localstack.environment import ENGINE_PYTHON, engine_environment
 from services.settings import Settings
 
 START_SECONDS = 120.0
+GUARD = Path(__file__).with_name("peer_guard.py")
 
 
 class PeerUnavailable(RuntimeError):
@@ -176,21 +176,32 @@ def _process(
     version: str,
     health: str = "/",
 ) -> Iterator[RunningPeer]:
-    with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(
-            command,
-            env=dict(os.environ) | (environment or {}),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
+    with guarded(command, environment) as (guard, pid):
+        endpoint_url = f"http://127.0.0.1:{port}"
+        _wait_for(name, guard, endpoint_url + health)
+        yield RunningPeer(name, version, endpoint_url, pid)
+
+
+@contextlib.contextmanager
+def guarded(
+    command: Sequence[str], environment: dict[str, str] | None = None
+) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """A program that never outlives this process, its guard and its pid."""
+    guard = subprocess.Popen(
+        [sys.executable, str(GUARD), *command],
+        env=dict(os.environ) | (environment or {}),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    assert guard.stdin is not None
+    assert guard.stdout is not None
+    with guard.stdout:
         try:
-            endpoint_url = f"http://127.0.0.1:{port}"
-            _wait_for(name, process, endpoint_url + health)
-            yield RunningPeer(name, version, endpoint_url, process.pid)
+            yield guard, int(guard.stdout.readline() or guard.pid)
         finally:
-            _end(process)
+            guard.stdin.close()
+            guard.wait()
 
 
 def _wait_for(name: str, process: subprocess.Popen[bytes], url: str) -> None:
@@ -207,16 +218,3 @@ def _wait_for(name: str, process: subprocess.Popen[bytes], url: str) -> None:
         except OSError:
             time.sleep(0.1)
     raise PeerUnavailable(f"{name} did not answer within {START_SECONDS:.0f} seconds.")
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """The process and what it started: they share a process group of their own."""
-    for way in (signal.SIGTERM, signal.SIGKILL):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, way)
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            continue
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
