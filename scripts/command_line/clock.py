@@ -9,8 +9,7 @@ from pathlib import Path
 
 import click
 
-from scripts.command_line.target import data_option, engine_url
-from services.localstack.engine import admin
+from scripts.command_line.target import ask_engine, data_option, engine_url
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?[smhd])+")
@@ -42,7 +41,7 @@ def clock(ctx: click.Context, endpoint_url: str | None, data: Path | None, as_js
     """Show the engine's time; `riacho clock advance 5m` moves it forward."""
     ctx.obj = (engine_url(endpoint_url, data), as_json)
     if ctx.invoked_subcommand is None:
-        _tell(admin(ctx.obj[0], "clock"), as_json)
+        _tell(ask_engine(ctx.obj[0], "clock"), as_json)
 
 
 @clock.command()
@@ -51,7 +50,7 @@ def clock(ctx: click.Context, endpoint_url: str | None, data: Path | None, as_js
 def advance(target: tuple[str, bool], duration: float) -> None:
     """Move the clock forward: buffers flush, windows close, records and iterators expire."""
     url, as_json = target
-    _tell(admin(url, "clock", {"advance_seconds": duration}), as_json)
+    _tell(ask_engine(url, "clock", {"advance_seconds": duration}), as_json)
 
 
 def _tell(answer: dict[str, float], as_json: bool) -> None:

@@ -19,6 +19,7 @@ COMMANDS = {
     "agent": "scripts.command_line.agent:agent",
     "consume": "scripts.command_line.consume:consume",
     "streams": "scripts.command_line.streams:streams",
+    "limits": "scripts.command_line.limits:limits",
     "reconcile": "scripts.command_line.reconcile:reconcile",
     "demo": "scripts.command_line.demo:demo",
     "search": "scripts.command_line.search:search",

@@ -10,6 +10,7 @@ import click
 
 from scripts.command_line.failures import NotRunning
 from services.localstack.data_folder import Identity, find
+from services.localstack.engine import admin
 from services.settings import from_environment
 
 
@@ -40,3 +41,13 @@ def running_engine(data: Path | None) -> Identity:
 def engine_url(endpoint_url: str | None, data: Path | None) -> str:
     """The address of the engine that is meant. Raises NotRunning."""
     return (endpoint_url or running_engine(data).endpoint_url).rstrip("/")
+
+
+def ask_engine(url: str, path: str, content: dict[str, Any] | None = None) -> dict[str, Any]:
+    """A call below `/_riacho/` of an engine. Raises NotRunning when none of ours answers there."""
+    try:
+        return admin(url, path, content)
+    except OSError as failure:
+        raise NotRunning(
+            f"No engine of Riacho's answers at {url} ({failure}): start one with riacho up."
+        ) from None
