@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -12,6 +14,7 @@ import click
 
 from consumers.kcl import LOCAL, Scheduler, WorkerProgress
 from consumers.kcl.errors import KclError
+from consumers.kcl.health import HealthEndpoint
 from consumers.processors.registry import PROCESSORS, load_processors
 from scripts.command_line.connection import Connection, with_connection
 from scripts.command_line.streams import require_stream
@@ -47,6 +50,7 @@ def _processors_help() -> str:
     show_default=True,
     help="Seconds until a silent worker's leases are taken.",
 )
+@click.option("--health-port", type=int, help="Tell at http://127.0.0.1:PORT how it goes.")
 @click.option("--json", "as_json", is_flag=True, help="Print the progress as JSON lines.")
 @with_connection
 def consume(connection: Connection, stream_name: str, as_json: bool, **o: Any) -> None:
@@ -74,7 +78,21 @@ def consume(connection: Connection, stream_name: str, as_json: bool, **o: Any) -
         )
     except (KclError, ValueError) as error:
         raise click.ClickException(str(error)) from None
-    _run(scheduler)
+    with _health(scheduler, o["health_port"]):
+        _run(scheduler)
+
+
+@contextmanager
+def _health(scheduler: Scheduler, port: int | None) -> Iterator[None]:
+    if port is None:
+        yield
+        return
+    endpoint = HealthEndpoint(scheduler.health, port)
+    endpoint.start()
+    try:
+        yield
+    finally:
+        endpoint.close()
 
 
 def _run(scheduler: Scheduler) -> None:

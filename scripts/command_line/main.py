@@ -15,6 +15,7 @@ COMMANDS = {
     "down": "scripts.command_line.engine:down",
     "status": "scripts.command_line.engine:status",
     "env": "scripts.command_line.engine:env",
+    "provision": "scripts.command_line.provision:provision",
     "produce": "scripts.command_line.produce:produce",
     "agent": "scripts.command_line.agent:agent",
     "consume": "scripts.command_line.consume:consume",

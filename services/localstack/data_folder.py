@@ -14,6 +14,8 @@ from services.localstack.environment import identity_file, link_catalog, lock_fi
 from services.localstack.errors import DataFolderInUse, DataFolderRefused
 
 NEEDED_BYTES = 200_000_000
+#: Raised when what lies in a data folder cannot be read by the next release (or the last).
+FORMAT = "1"
 MAX_LOG_BYTES = 10_000_000
 LOCK_ATTEMPTS = 4
 
@@ -28,6 +30,7 @@ def take_data_folder(data_dir: Path) -> int:
                 f"The disk of {data_dir} has {free / 1e6:.0f} MB left; the engine needs "
                 f"{NEEDED_BYTES / 1e6:.0f} MB: make room or choose another folder (--data)."
             )
+        _refuse_other_format(data_dir)
         for name in ("home", "cache", "tmp", "localstack"):
             (data_dir / name).mkdir(exist_ok=True)
         lock = _lock(data_dir)
@@ -41,6 +44,18 @@ def take_data_folder(data_dir: Path) -> int:
             f"The data folder {data_dir} cannot be used ({error.strerror}): choose one that can "
             "be written (--data)."
         ) from None
+
+
+def _refuse_other_format(data_dir: Path) -> None:
+    file = data_dir / "format"
+    found = file.read_text().strip() if file.exists() else FORMAT
+    if found != FORMAT:
+        raise DataFolderRefused(
+            f"The data in {data_dir} has format {found}, and this version of Riacho reads format "
+            f"{FORMAT}: use the version that wrote it, or begin anew (another folder with --data; "
+            "under Compose: docker compose down --volumes)."
+        )
+    file.write_text(f"{FORMAT}\n")
 
 
 def _empty(folder: Path) -> None:

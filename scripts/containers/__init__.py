@@ -1,0 +1,1 @@
+"""The containers tested for real: a Docker daemon, base images, Compose's plug-in, the tests."""

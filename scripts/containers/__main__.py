@@ -1,0 +1,78 @@
+"""Test the containers for real, from a clone alone: `python -m scripts.containers [PYTEST ARGS]`.
+
+Needs root and the packages docker.io, iptables and mmdebstrap where no daemon runs. Where one
+runs and images can be pulled, the public images are used.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from types import FrameType
+
+from scripts.containers.base_images import LOCALSTACK, PYTHON, ROOT, debian_root, provide
+from scripts.containers.daemon import daemon, install_plugins
+from scripts.containers.tools import ContainersUnavailable, run, succeeds, timed
+
+NEEDED_BYTES = 8_000_000_000
+#: Kept between runs when it is named: what is slow to fetch.
+CACHE = "RIACHO_CONTAINER_CACHE"
+
+
+def main(arguments: list[str]) -> int:
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    with tempfile.TemporaryDirectory(prefix="riacho-containers-", ignore_cleanup_errors=True) as d:
+        folder = Path(d)
+        cache = Path(os.environ.get(CACHE) or folder / "cache")
+        cache.mkdir(parents=True, exist_ok=True)
+        try:
+            _refuse_full_disk(folder)
+            with daemon(folder):
+                return _test(folder, cache, arguments)
+        except ContainersUnavailable as reason:
+            if _daemon_answered:
+                print(f"The containers could not be tested: {reason}", file=sys.stderr)
+                return 1
+            print(f"The containers are not tested here: {reason}", file=sys.stderr)
+            return 0
+
+
+_daemon_answered: list[bool] = []
+
+
+def _test(folder: Path, cache: Path, arguments: list[str]) -> int:
+    """From here on a daemon runs: whatever fails is a failure."""
+    _daemon_answered.append(True)
+    if not (succeeds(["docker", "compose", "version"]) and succeeds(["docker", "buildx", "ls"])):
+        debian_root(cache)
+        install_plugins(cache / "packages", folder)
+    with timed("base images"):
+        provide([PYTHON, LOCALSTACK], cache)
+    with timed("docker compose build"):
+        run(["docker", "compose", "--project-directory", ROOT, "build"], seconds=900)
+    pytest = [sys.executable, "-m", "pytest", str(ROOT / "tests" / "containers"), *arguments]
+    environment = {**os.environ, "RIACHO_CONTAINER_TESTS": "required"}
+    return subprocess.run(pytest, cwd=ROOT, env=environment).returncode
+
+
+def _refuse_full_disk(folder: Path) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < NEEDED_BYTES:
+        raise ContainersUnavailable(
+            f"{folder.parent} has {free / 1e9:.1f} GB free, and images need "
+            f"{NEEDED_BYTES / 1e9:.0f} GB."
+        )
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

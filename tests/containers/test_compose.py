@@ -1,0 +1,121 @@
+"""The classroom as it is started: events flow, services crash and come back, nothing is lost."""
+
+from __future__ import annotations
+
+import urllib.request
+
+import pytest
+
+from tests.containers.composed import Composed
+from tests.waiting import wait_until
+
+SECONDS = 120
+LONG_RUNNING = ("localstack", "producer", "consumer", "dashboard")
+pytestmark = pytest.mark.slow
+
+
+def test_events_reach_lake_and_table(compose: Composed) -> None:
+    wait_until(lambda: compose.items() > 500, SECONDS)
+    s3 = compose.client("s3")
+    wait_until(lambda: s3.list_objects_v2(Bucket="riacho-lake", Prefix="raw/")["KeyCount"], SECONDS)
+
+
+def test_the_dashboard_answers_on_this_machine(compose: Composed) -> None:
+    url = f"http://127.0.0.1:{compose.dashboard_port}/"
+    with urllib.request.urlopen(url, timeout=30) as page:
+        assert b"<title>Streamlit</title>" in page.read()
+
+
+def test_nothing_runs_as_root(compose: Composed) -> None:
+    for service in LONG_RUNNING:
+        assert compose.compose("exec", "-T", service, "id", "-u").strip() != "0", service
+
+
+def test_a_check_fails_while_what_it_needs_is_away(compose: Composed) -> None:
+    """The engine stands still: so do those who live on it, and their checks say it."""
+    for service in LONG_RUNNING:
+        assert compose.run_health_check(service) == (0, "")
+    compose.signal_processes("localstack", "STOP", "localstack.runtime.main")
+    try:
+        for service in ("localstack", "dashboard"):
+            code, words = compose.run_health_check(service)
+            assert code == 1, service
+            assert "does not answer" in words
+        for service in ("consumer", "producer"):
+            wait_until(lambda s=service: compose.run_health_check(s)[0] == 1, SECONDS, every=1)  # type: ignore[misc]
+        assert "Leases have not been renewed" in compose.run_health_check("consumer")[1]
+        assert "records wait" in compose.run_health_check("producer")[1]
+    finally:
+        compose.signal_processes("localstack", "CONT", "localstack.runtime.main")
+    for service in LONG_RUNNING:
+        wait_until(lambda s=service: compose.run_health_check(s)[0] == 0, SECONDS, every=1)  # type: ignore[misc]
+
+
+def test_the_engine_is_not_well_without_its_database(compose: Composed) -> None:
+    compose.signal_processes("localstack", "STOP", "DynamoDBLocal")
+    try:
+        code, words = compose.run_health_check("localstack")
+        assert code == 1
+        assert "DynamoDB_20120810.ListTables" in words
+    finally:
+        compose.signal_processes("localstack", "CONT", "DynamoDBLocal")
+    wait_until(lambda: compose.run_health_check("localstack")[0] == 0, SECONDS, every=1)
+
+
+def test_three_consumers_share_the_shards(compose: Composed) -> None:
+    compose.up("--no-recreate", "--scale", "consumer=3")
+    leases = compose.client("dynamodb")
+
+    def owners() -> set[str]:
+        items = leases.scan(TableName="orders-consumer")["Items"]
+        return {item["leaseOwner"]["S"] for item in items if "leaseOwner" in item}
+
+    wait_until(lambda: len(owners()) == 3, SECONDS)
+
+
+def test_every_service_comes_back_after_a_crash(compose: Composed) -> None:
+    """Each in turn, while events flow; the engine last, with everything on its volume."""
+    before = compose.items()
+    for service in ("consumer", "dashboard", "producer", "localstack"):
+        compose.recovers(compose.crash(service), service)
+    for service in LONG_RUNNING:
+        wait_until(lambda s=service: compose.is_healthy(s), SECONDS, every=0.5)  # type: ignore[misc]
+    assert compose.items() >= before
+    now = compose.items()
+    wait_until(lambda: compose.items() > now, SECONDS)
+
+
+def test_a_restart_of_the_engine_keeps_streams_tables_and_objects(compose: Composed) -> None:
+    items = compose.items()
+    keys = {
+        o["Key"] for o in compose.client("s3").list_objects_v2(Bucket="riacho-lake")["Contents"]
+    }
+    compose.compose("restart", "localstack")
+    wait_until(lambda: compose.is_healthy("localstack"), SECONDS, every=0.5)
+    assert compose.items() >= items
+    kept = compose.client("s3").list_objects_v2(Bucket="riacho-lake")["Contents"]
+    assert keys <= {o["Key"] for o in kept}
+    summary = compose.client("kinesis").describe_stream_summary(StreamName="orders")
+    assert summary["StreamDescriptionSummary"]["StreamStatus"] == "ACTIVE"
+
+
+def test_nothing_acknowledged_is_missing_in_the_end(compose: Composed) -> None:
+    """The producer is told to stop; what it put is in lake and table.
+
+    The lake may hold an event twice where a killed engine had kept a call that it never answered:
+    the producer has to send it again. The table knows events by their ids.
+    """
+    compose.compose("stop", "producer")
+
+    def settled() -> bool:
+        return all(v.missing == 0 for v in compose.proof().verdicts)
+
+    wait_until(settled, SECONDS, every=2)
+    proof = compose.proof()
+    assert proof.acknowledged > 2_000
+    lake, table = proof.verdicts
+    assert table.adds_up
+    assert (lake.missing, lake.unsent) == (0, 0)
+    assert lake.doubled <= 1_000  # two calls of PutRecords: the engine died once by SIGKILL
+    if not lake.doubled:
+        assert lake.adds_up
