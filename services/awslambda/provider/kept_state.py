@@ -82,6 +82,8 @@ def save() -> None:
             for region, store in list(regions.items())
         }
         path = state_file()
+        # The first function is saved before its code is unpacked there.
+        path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_suffix(".draft")
         draft.write_bytes(pickle.dumps(stores))
         os.replace(draft, path)
