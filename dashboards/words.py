@@ -244,6 +244,18 @@ WORDS: dict[str, tuple[str, str, str]] = {
         "Los mensajes de un topic llegan aquí cuando la bandeja lo escucha (una suscripción SQS del topic).",
         "As mensagens de um tópico chegam aqui quando a caixa o escuta (uma assinatura SQS do tópico).",
     ),
+    "letters": ("E-mail and SMS", "Correo y SMS", "E-mail e SMS"),
+    "letters_help": (
+        "Nothing is sent out: what e-mail and SMS subscriptions would receive is shown here.",
+        "No se envía nada: aquí se muestra lo que recibirían las suscripciones de correo y SMS.",
+        "Nada é enviado: aqui aparece o que as assinaturas de e-mail e SMS receberiam.",
+    ),
+    "confirm": (
+        "Confirm {endpoint} for {topic}",
+        "Confirmar {endpoint} para {topic}",
+        "Confirmar {endpoint} para {topic}",
+    ),
+    "no_letters": ("No letters yet.", "Aún no hay cartas.", "Ainda não há mensagens."),
     "listen": ("Listen to {topic}", "Escuchar {topic}", "Escutar {topic}"),
     "listening": ("Listening to: {topics}", "Escuchando: {topics}", "Escutando: {topics}"),
     "no_messages": ("No messages yet.", "Aún no hay mensajes.", "Ainda não há mensagens."),

@@ -232,7 +232,8 @@ def pipeline_steps() -> list[Step]:
             PIPELINE,
             "packages",
             [REQUIREMENTS / lock for lock in locks],
-            lambda: make_packages(PIPELINE, locks),
+            # The locks name everything; without this Ace's files would bring Django along.
+            lambda: make_packages(PIPELINE, locks, "--no-deps"),
         ),
         Step(PIPELINE, "project", [ROOT / "pyproject.toml"], lambda: make_project(PIPELINE)),
     ]

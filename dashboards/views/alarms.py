@@ -11,7 +11,7 @@ import streamlit as st
 
 from dashboards import charts
 from dashboards.aws import Aws
-from dashboards.facts import messages
+from dashboards.facts import mailbox, messages
 from dashboards.facts.metrics import Metric, Point, read_metrics
 from dashboards.refreshing import LIVE, SHARED, told
 from dashboards.words import Say
@@ -29,6 +29,12 @@ def shared_alarms(_aws: Aws) -> tuple[list[dict[str, Any]], dict[Metric, list[Po
 
 
 @st.cache_data(ttl=SHARED, show_spinner=False)
+def shared_letters(_aws: Aws) -> tuple[list[mailbox.Unconfirmed], list[mailbox.Letter]]:
+    sns = _aws.client("sns")
+    return mailbox.unconfirmed(sns), mailbox.read_letters(sns)
+
+
+@st.cache_data(ttl=SHARED, show_spinner=False)
 def shared_inbox(_aws: Aws) -> list[messages.Message]:
     return messages.read_inbox(_aws.client("sqs"))
 
@@ -43,6 +49,7 @@ def render(aws: Aws, say: Say) -> None:
             left, right = st.columns(2)
             with left:
                 _inbox(aws, say)
+                _letters(aws, say)
             with right:
                 _dead_letters(aws, say)
 
@@ -85,6 +92,26 @@ def _inbox(aws: Aws, say: Say) -> None:
     if heard:
         st.caption(say("listening", topics=", ".join(arn.rpartition(":")[2] for arn in heard)))
         _message_table(say, shared_inbox(aws))
+
+
+def _letters(aws: Aws, say: Say) -> None:
+    sns = aws.client("sns")
+    if not mailbox.has_mailbox(sns):
+        return
+    st.subheader(say("letters"), help=say("letters_help"))
+    waiting, letters = shared_letters(aws)
+    for found in waiting:
+        topic = found.topic_arn.rpartition(":")[2]
+        place = st.empty()
+        key = f"confirm:{found.topic_arn}:{found.protocol}:{found.endpoint}"
+        if place.button(say("confirm", endpoint=found.endpoint, topic=topic), key=key):
+            mailbox.confirm(sns, found)
+            place.empty()
+    if letters:
+        rows = pd.DataFrame([asdict(letter) for letter in letters])
+        st.dataframe(rows, hide_index=True, width="stretch")
+    else:
+        st.caption(say("no_letters"))
 
 
 def _dead_letters(aws: Aws, say: Say) -> None:

@@ -11,6 +11,7 @@ from dashboards.aws import Aws
 from dashboards.chart_choice import choices, draw
 from dashboards.facts import athena, lake
 from dashboards.refreshing import told
+from dashboards.sql_editor import sql_editor
 from dashboards.words import Say
 
 EXAMPLE = "SELECT 1 AS hello"
@@ -21,59 +22,70 @@ COLUMNS_SHOWN = 100
 def render(aws: Aws, say: Say) -> None:
     st.title(say("sql"))
     st.session_state.setdefault("sql_text", EXAMPLE)
+    st.session_state.setdefault("sql_given", 0)
+    # A run may be cut off by the next one at every look into the session, not between two of
+    # Python's own statements: what must stay together is kept in one dictionary.
+    kept: dict[str, Any] = st.session_state.setdefault("sql_run", {})
     with told(say):
-        _editor(aws, say)
-        _result(aws, say)
+        _editor(aws, say, kept)
+        _result(aws, say, kept)
         _kept(aws, say)
 
 
-def _editor(aws: Aws, say: Say) -> None:
+def _editor(aws: Aws, say: Say, kept: dict[str, Any]) -> None:
     databases = _databases(aws)
     left, right = st.columns([1, 3])
     with left:
         database = st.selectbox(say("database"), databases or ["default"])
-        _columns(aws, say, database)
+        tables = lake.read_tables(aws.client("glue"))
+        _columns(say, tables, database)
     with right:
-        # What another part chose is put in before the widget is made, as Streamlit demands.
+        # What another part chose goes into the editor once; what is typed then stays.
         if "sql_next" in st.session_state:
             st.session_state["sql_text"] = st.session_state.pop("sql_next")
-        sql = st.text_area(say("query"), key="sql_text", height=160)
+            st.session_state["sql_given"] += 1
+        sql, is_submitted = sql_editor(
+            st.session_state["sql_text"],
+            st.session_state["sql_given"],
+            tables,
+            database,
+            say("query"),
+        )
+        # Should the browser make the editor anew, it opens with what was written last.
+        st.session_state["sql_text"] = sql
         run, save, name = st.columns([1, 1, 2], vertical_alignment="bottom")
         title = name.text_input(say("name"), key="sql_name", placeholder="top pages")
-        if run.button(say("run"), type="primary", width="stretch"):
-            _start(aws, say, sql, database)
+        if run.button(say("run"), type="primary", width="stretch") or is_submitted:
+            _start(aws, say, kept, sql, database)
         if save.button(say("save"), disabled=not title, width="stretch"):
             aws.client("athena").create_named_query(Name=title, Database=database, QueryString=sql)
 
 
-def _start(aws: Aws, say: Say, sql: str, database: str) -> None:
+def _start(aws: Aws, say: Say, kept: dict[str, Any], sql: str, database: str) -> None:
     if not sql.strip():
         st.warning(say("no_statement"))
         return
-    st.session_state.pop("sql_frame", None)
-    st.session_state["sql_id"] = athena.start_query(
-        aws.client("athena"), aws.client("s3"), sql, database
-    )
+    kept.clear()
+    kept["id"] = athena.start_query(aws.client("athena"), aws.client("s3"), sql, database)
 
 
-def _result(aws: Aws, say: Say) -> None:
-    query_id = st.session_state.get("sql_id")
-    if not query_id:
+def _result(aws: Aws, say: Say, kept: dict[str, Any]) -> None:
+    if "frame" in kept:
+        _show(say, *kept["frame"])
         return
-    if "sql_frame" in st.session_state:
-        _show(say, *st.session_state["sql_frame"])
+    if "id" not in kept:
         return
 
     @st.fragment(run_every="0.5s")
     def wait() -> None:
         with told(say):
-            found = athena.look(aws.client("athena"), query_id)
+            found = athena.look(aws.client("athena"), kept["id"])
             if found.has_ended:
-                st.session_state["sql_frame"] = _fetched(aws, found)
+                kept["frame"] = _fetched(aws, found)
                 st.rerun()
             st.info(say("running"))
             if st.button(say("cancel")):
-                aws.client("athena").stop_query_execution(QueryExecutionId=query_id)
+                aws.client("athena").stop_query_execution(QueryExecutionId=kept["id"])
 
     wait()
 
@@ -143,9 +155,9 @@ def _databases(aws: Aws) -> list[str]:
     return [database["Name"] for page in pages for database in page["DatabaseList"]]
 
 
-def _columns(aws: Aws, say: Say, database: str) -> None:
+def _columns(say: Say, tables: list[dict[str, Any]], database: str) -> None:
     """The tables and columns that a statement may name."""
-    for table in lake.read_tables(aws.client("glue")):
+    for table in tables:
         if table["DatabaseName"] == database:
             with st.expander(table["Name"]):
                 st.dataframe(

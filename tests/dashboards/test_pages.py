@@ -133,13 +133,13 @@ def test_a_wrong_statement_shows_athenas_sentence(engine: EngineUnderTest, lake:
 
 def _run(script: AppTest, sql: str) -> Any:
     """Type, press Run, let the page look until the query has ended."""
-    script.text_area[0].set_value(sql)
+    script.session_state["sql_next"] = sql
     next(button for button in script.button if button.label == "Run").click().run()
     for _ in range(100):
         assert not script.exception
-        if "sql_frame" in script.session_state:
+        if "frame" in script.session_state["sql_run"]:
             script.run()
-            return script.session_state["sql_frame"][1]
+            return script.session_state["sql_run"]["frame"][1]
         script.run()
     raise AssertionError("the query has not ended")
 
@@ -169,6 +169,31 @@ def test_a_topics_message_arrives_in_the_inbox(engine: EngineUnderTest) -> None:
         assert not script.exception
         seen = [frame.value for frame in script.dataframe if "topic" in frame.value]
         return any("the stream is hot" in frame["text"].tolist() for frame in seen)
+
+    wait_until(arrived, 60)
+    sns.delete_topic(TopicArn=arn)
+
+
+def test_e_mails_and_short_messages_end_on_the_page(engine: EngineUnderTest) -> None:
+    sns, name = engine.client("sns"), f"dash-{uuid.uuid4().hex[:8]}"
+    arn, address = sns.create_topic(Name=name)["TopicArn"], f"{name}@example.org"
+    sns.subscribe(TopicArn=arn, Protocol="email", Endpoint=address)
+    sns.subscribe(TopicArn=arn, Protocol="sms", Endpoint="+5511987654321")
+    script = shown("alarms", engine.endpoint_url)
+    next(b for b in script.button if b.label == f"Confirm {address} for {name}").click().run()
+    assert not script.exception
+    found = sns.list_subscriptions_by_topic(TopicArn=arn)["Subscriptions"]
+    mail = next(s["SubscriptionArn"] for s in found if s["Protocol"] == "email")
+    facts = sns.get_subscription_attributes(SubscriptionArn=mail)["Attributes"]
+    assert facts["PendingConfirmation"] == "false"
+    sns.publish(TopicArn=arn, Subject="ALARM", Message=f"{name} is hot")
+
+    def arrived() -> bool:
+        script.run()
+        assert not script.exception
+        rows = [frame.value for frame in script.dataframe if "kind" in frame.value]
+        to = {to for frame in rows for to in frame[frame["text"] == f"{name} is hot"]["to"]}
+        return to == {address, "+5511987654321"}
 
     wait_until(arrived, 60)
     sns.delete_topic(TopicArn=arn)
