@@ -14,7 +14,7 @@ RUN --mount=type=cache,target=/root/.cache \
     python3 -m venv /opt/uv && /opt/uv/bin/pip install --quiet --require-hashes -r requirements/uv.txt
 RUN --mount=type=cache,target=/root/.cache \
     python3 -m venv --without-pip .venv && \
-    /opt/uv/bin/uv pip install --quiet --python .venv --require-hashes --compile-bytecode \
+    /opt/uv/bin/uv pip install --quiet --python .venv --no-deps --require-hashes --compile-bytecode \
       -r requirements/pipeline.txt
 COPY pyproject.toml README.md LICENSE ./
 RUN --mount=type=cache,target=/root/.cache \
