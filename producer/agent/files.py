@@ -12,6 +12,7 @@ from typing import NamedTuple
 #: What the original never reads, too.
 COMPRESSED = (".gz", ".bz2", ".zip")
 HEAD_BYTES, TAIL_BYTES = 1_024, 256
+_BLOCK_BYTES = 1 << 20
 #: Stands between path and id in the checkpoint of a file that has left the pattern.
 GONE = "~"
 
@@ -102,6 +103,16 @@ class TrackedFile:
 
     def read(self, size: int, at: int) -> bytes:
         return os.pread(self.fd, size, at)
+
+    def begins(self, other: TrackedFile) -> bool:
+        """Whether `other` begins with all that is in this file. Reads both."""
+        size = self.size()
+        blocks = range(0, size, _BLOCK_BYTES)
+        return all(
+            self.read(length, at) == other.read(length, at)
+            for at in blocks
+            for length in (min(_BLOCK_BYTES, size - at),)
+        )
 
     def is_as_read(self) -> bool:
         """Whether the file still has what was read of it, at its start and before `offset`."""
@@ -198,8 +209,16 @@ def _glob_regex(pattern: str) -> str:
     return regex
 
 
+def name_before_rotation(pattern: str) -> str:
+    """The log's own name in a pattern such as `app.log*`; empty where a pattern tells none."""
+    literal = re.split(r"[*?\[{\\]", pattern, maxsplit=1)[0]
+    return literal if "." in literal.strip(".") else ""
+
+
 def is_rotated_name(name: str, original: str) -> bool:
     """Whether logrotate and its kin give a copy of `original` this name."""
+    if not original:
+        return False
     if name == original or name.startswith(original):
         return True
     stem, dot, suffix = original.rpartition(".")

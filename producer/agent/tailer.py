@@ -17,12 +17,14 @@ from typing import NamedTuple
 
 from producer.agent.configuration import Flow
 from producer.agent.files import (
+    HEAD_BYTES,
     ListedFile,
     Position,
     TrackedFile,
     glob_matcher,
     is_rotated_name,
     list_files,
+    name_before_rotation,
 )
 
 log = logging.getLogger(__name__)
@@ -54,6 +56,7 @@ class Tailer:
         every file without one is new; else they are the original's, or it is the first start."""
         self.flow = flow
         self._matches = glob_matcher(flow.file_pattern)
+        self._log_name = name_before_rotation(flow.file_pattern)
         self._header_lines = int(flow.values["skipHeaderLines"])
         self._refresh_seconds = flow.values["maxTimeBetweenFileTrackerRefreshMillis"] / 1000
         self._chunk_bytes = flow.max_buffer_bytes if flow.max_buffer_bytes > 65_536 else 5_242_880
@@ -199,9 +202,14 @@ class Tailer:
 
     def _compare(self, file: TrackedFile) -> None:
         """Is a file of which nothing was read yet one of its own, or a copy of a known one?"""
-        file.copy_of = None
+        was_copy, file.copy_of = file.copy_of, None
         for other in self._files.values():
-            if other is file or not _is_copy(file, other):
+            if other is file:
+                continue
+            if not _is_copy(file, other):
+                if self._is_copy_of_unread(file, other):
+                    file.copy_of = other.id
+                    return
                 continue
             if not self._open(other):
                 if file.size() >= other.offset:  # it was replaced by its copy
@@ -213,6 +221,37 @@ class Tailer:
             elif file.path.name not in other.names:
                 file.copy_of = other.id
                 return
+        if was_copy is not None and file.offset:
+            file.restart(self._header_lines)  # it had only begun like another
+
+    def _is_copy_of_unread(self, file: TrackedFile, other: TrackedFile) -> bool:
+        """Whether `other`, of which nothing was read yet, begins with all of `file`.
+
+        Both names come from one log's. Short files may be equal by chance: those are read.
+        """
+        name = file.path.name
+        if other.offset or other.copy_of or not other.is_listed:
+            return False
+        if name in other.names or name == self._log_name:
+            return False
+        if not any(
+            is_rotated_name(name, former) and is_rotated_name(other.path.name, former)
+            for former in (other.path.name, self._log_name)
+        ):
+            return False
+        return (
+            file.size() >= HEAD_BYTES
+            and self._open(other)
+            and file.size() <= other.size()
+            and file.begins(other)
+        )
+
+    def _pass_over(self, copy: TrackedFile, size: int) -> Iterator[Chunk]:
+        """What a copy holds counts as read once it was read in its original, after a crash too."""
+        original = self._files.get(copy.copy_of or "")
+        if copy.offset < size and original is not None and original.offset >= size:
+            copy.skip_to(size)
+            yield Chunk(copy, [], [])
 
     def _continue_in(self, copy: TrackedFile, original: TrackedFile) -> None:
         """What was not read of the original, which is gone, stands in the copy."""
@@ -226,8 +265,9 @@ class Tailer:
 
     def _on_truncation(self, file: TrackedFile, now: float) -> None:
         self._refresh(now)
-        copy = next((f for f in self._files.values() if self._is_unread_copy(f, file)), None)
-        if copy is not None:
+        copies = [f for f in self._files.values() if self._is_unread_copy(f, file)]
+        if copies:
+            copy = max(copies, key=lambda f: f.size())  # others may be copies of earlier moments
             self._continue_in(copy, file)
         elif not self._first:
             log.info("%s was truncated; reading it from its start.", file.path)
@@ -257,10 +297,13 @@ class Tailer:
                 return
         size = file.size()
         # A copy that is being made grows; so does a file that only begins like another.
-        if not file.offset and size not in (0, file.compared_at):
+        if (not file.offset or file.copy_of) and size not in (0, file.compared_at):
             file.compared_at = size
             self._compare(file)
-        if file.copy_of is not None or (file in self._first and file is not self._first[0]):
+        if file.copy_of is not None:
+            yield from self._pass_over(file, size)
+            return
+        if file in self._first and file is not self._first[0]:
             return
         if size == file.exhausted_at and file.exhausted_in == now:
             return  # read in this very poll

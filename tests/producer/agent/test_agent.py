@@ -154,7 +154,7 @@ def run_agent(tmp_path: Path, engine: EngineUnderTest) -> Iterator[Callable[...,
 
 
 class LogWriter:
-    """Writes numbered lines, and rotates in turn by rename and by copytruncate."""
+    """Writes numbered lines, and rotates in turn in each of the ways that logs are rotated."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "app.log"
@@ -169,16 +169,29 @@ class LogWriter:
         self.written += count
 
     def rotate(self) -> None:
+        ways = (self._rename, self._copytruncate, self._create, self._copy)
+        ways[self._rotations % len(ways)]()
         self._rotations += 1
-        if self._rotations % 2:
-            for number in range(self._rotations, 0, -1):
-                older = self._folder / f"app.log.{number}"
-                if older.exists():
-                    older.rename(self._folder / f"app.log.{number + 1}")
-            self._path.rename(self._folder / "app.log.1")
-        else:
-            shutil.copyfile(self._path, self._folder / f"app.log-copy{self._rotations:03d}")
-            os.truncate(self._path, 0)
+
+    def _rename(self) -> None:
+        """Older ones move on: app.log.1 becomes app.log.2."""
+        for number in range(self._rotations, 0, -1):
+            older = self._folder / f"app.log.{number}"
+            if older.exists():
+                older.rename(self._folder / f"app.log.{number + 1}")
+        self._path.rename(self._folder / "app.log.1")
+
+    def _copytruncate(self) -> None:
+        self._copy()
+        os.truncate(self._path, 0)
+
+    def _create(self) -> None:
+        """The log goes on in a file of another name."""
+        self._path = self._folder / f"app.log-{self._rotations:03d}"
+
+    def _copy(self) -> None:
+        """The log goes on in the same file."""
+        shutil.copyfile(self._path, f"{self._path}-copy{self._rotations:03d}")
 
 
 @pytest.mark.slow

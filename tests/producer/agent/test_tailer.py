@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from producer.agent.buffering import Buffer, Buffering
 from producer.agent.checkpoints import Checkpoints
 from producer.agent.configuration import parse_flow
+from producer.agent.files import HEAD_BYTES
 from producer.agent.tailer import Tailer
 
 
@@ -68,9 +69,12 @@ class World:
             if (self.folder / younger).exists():
                 (self.folder / younger).rename(self.folder / older)
 
-    def copytruncate(self, copy: str) -> None:
+    def copy(self, copy: str) -> None:
         shutil.copyfile(self.folder / "app.log", self.folder / copy)
         self.touch(copy)
+
+    def copytruncate(self, copy: str) -> None:
+        self.copy(copy)
         os.truncate(self.folder / "app.log", 0)
         self.touch("app.log")
 
@@ -226,6 +230,25 @@ def test_a_copy_of_what_is_read_already_is_not_read_again(world: World) -> None:
     world.crash()
     world.finish()
     assert sent_numbers(world) == list(range(9))
+
+
+def test_a_copy_of_what_is_not_yet_read_is_not_read_twice(world: World) -> None:
+    world.write(b"line 00000 " + b"x" * HEAD_BYTES + b"\n")
+    world.copy("app.log.1")
+    world.write(lines(1, 3))
+    world.crash()
+    world.finish()
+    assert sent_numbers(world) == [0, 1, 2]
+
+
+def test_two_short_files_that_are_equal_by_chance_are_both_read(world: World) -> None:
+    world.write(lines(0, 3), "app.log.1")
+    world.poll()
+    world.crash()
+    world.write(lines(0, 3), "app.log.2")
+    world.write(lines(0, 3))
+    world.finish()
+    assert sent_numbers(world) == [0, 1, 2] * 3
 
 
 def test_a_file_with_equal_content_and_another_name_is_a_file_of_its_own(tmp_path: Path) -> None:
@@ -406,6 +429,7 @@ OPERATIONS = (
     "poll_unacknowledged",
     "rename",
     "copytruncate",
+    "copy",
     "crash",
 )
 
@@ -424,12 +448,14 @@ def test_every_line_is_sent_in_order_and_a_crash_doubles_one_buffer_at_most(
         exists = (world.folder / "app.log").exists()
         if operation == "write":
             count = chance.randint(1, 12)
-            world.write(lines(written, written + count))
+            # Long enough that no two files are equal by chance.
+            world.write(b"line %05d %s\n" % (written, b"x" * HEAD_BYTES))
+            world.write(lines(written + 1, written + count))
             written += count
         elif operation == "rename" and exists:
             world.rename(deletes_oldest_after=50)
-        elif operation == "copytruncate" and exists:
-            world.copytruncate(f"app.log-{next(serial):03d}")
+        elif operation in ("copy", "copytruncate") and exists:
+            getattr(world, operation)(f"app.log-{next(serial):03d}")
         elif operation == "crash":
             crashes += 1
             world.crash()
