@@ -6,16 +6,14 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError, EventStreamError
 from urllib3.exceptions import HTTPError
 
-from consumers.kcl.errors import ForeignCheckpoint, KclError
-from consumers.kcl.extended_sequence_number import AT_TIMESTAMP, ExtendedSequenceNumber
-from consumers.kcl.polling import shard_is_gone
-from consumers.kcl.retrieval import PrefetchQueue, RecordsBatch
+from consumers.kcl.errors import KclError
+from consumers.kcl.extended_sequence_number import ExtendedSequenceNumber
+from consumers.kcl.retrieval import PrefetchQueue, RecordsBatch, ends_shard, position_after
 from consumers.kcl.settings import SchedulerSettings
 from consumers.kcl.shard import ChildShard
 
@@ -77,8 +75,8 @@ class RegisteredConsumer:
         )
 
 
-class FanOutPublisher:
-    """A RecordsPublisher over subscriptions that follow one another: each lasts five minutes."""
+class FanOutSource:
+    """A RecordsSource of subscriptions that follow one another: each lasts five minutes."""
 
     def __init__(
         self,
@@ -96,67 +94,40 @@ class FanOutPublisher:
         self._start = start
         self._settings = settings
         self._continuation: str | None = None
-        self._queue = PrefetchQueue(settings)
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"fan-out-{shard_id}", daemon=True)
 
-    def start(self) -> None:
-        self._thread.start()
-
-    def next_batch(self, timeout: float) -> RecordsBatch | None:
-        return self._queue.get(timeout)
-
-    def stop(self) -> None:
-        self._stopping.set()
-        self._queue.close()
-
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            started = time.monotonic()
-            try:
-                if self._subscribe():
-                    return
-            except Exception as error:  # noqa: BLE001 - handed to the consumer, which decides
-                self._queue.fail(error)
-                return
-            self._stopping.wait(max(0.0, started + _PAUSE_SECONDS - time.monotonic()))
-
-    def _subscribe(self) -> bool:
-        """One subscription. True when there is nothing more to read."""
+    def read_into(self, queue: PrefetchQueue) -> float | None:
+        """One subscription."""
         try:
             answer = self._kinesis.subscribe_to_shard(
                 ConsumerARN=self._consumer.arn(),
                 ShardId=self._shard_id,
                 StartingPosition=self._starting_position(),
             )
-            return self._take_events(answer["EventStream"])
+            is_over = self._take_events(answer["EventStream"], queue)
         except ClientError as error:
-            return self._answer_error(error)
+            is_over = self._answer_error(error, queue)
         except (BotoCoreError, HTTPError, OSError) as error:
             log.info("The subscription to shard %s broke: %s", self._shard_id, error)
-            return False
+            is_over = False
+        return None if is_over else _PAUSE_SECONDS
 
-    def _answer_error(self, error: ClientError) -> bool:
-        code = error.response["Error"]["Code"]
-        if code == "InvalidArgumentException":
-            raise ForeignCheckpoint(str(error)) from error  # time will not mend it
-        if code == "ResourceNotFoundException" and shard_is_gone(
-            self._kinesis, self._stream_name, self._shard_id
-        ):
-            self._queue.put(RecordsBatch((), 0, is_shard_end=True))
+    def _answer_error(self, error: ClientError, queue: PrefetchQueue) -> bool:
+        if ends_shard(error, self._kinesis, self._stream_name, self._shard_id):
+            queue.put(RecordsBatch((), 0, is_shard_end=True))
             return True
+        code = error.response["Error"]["Code"]
         if code != "ResourceInUseException" and not isinstance(error, EventStreamError):
             log.warning("Shard %s is subscribed to again: %s", self._shard_id, error)
         return False
 
-    def _take_events(self, events: Any) -> bool:
+    def _take_events(self, events: Any, queue: PrefetchQueue) -> bool:
         try:
             for event in events:
-                if self._stopping.is_set() or not self._queue.wait_for_room():
-                    return True
+                if not queue.wait_for_room():
+                    return True  # the consumer has stopped
                 if (told := event.get("SubscribeToShardEvent")) is not None:
                     batch = self._batch(told)
-                    self._queue.put(batch)
+                    queue.put(batch)
                     if batch.is_shard_end:
                         return True
         finally:
@@ -171,13 +142,11 @@ class FanOutPublisher:
         behind = told.get("MillisBehindLatest") or 0
         return RecordsBatch(told["Records"], behind, bool(children) or not following, children)
 
-    def _starting_position(self) -> dict[str, str | datetime | None]:
-        if self._continuation is not None:
-            return {"Type": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": self._continuation}
-        start = self._start
-        if start.sequence_number == AT_TIMESTAMP:
-            timestamp = self._settings.initial_position_timestamp
-            return {"Type": AT_TIMESTAMP, "Timestamp": timestamp}
-        if start.is_sentinel:
-            return {"Type": start.sequence_number}
-        return {"Type": "AT_SEQUENCE_NUMBER", "SequenceNumber": start.sequence_number}
+    def _starting_position(self) -> dict[str, Any]:
+        position = position_after(self._continuation, self._start, self._settings)
+        told = {
+            "Type": position.type,
+            "SequenceNumber": position.sequence_number,
+            "Timestamp": position.timestamp,
+        }
+        return {name: value for name, value in told.items() if value is not None}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from consumers.kcl.lease import Lease, LeaseTable
 from consumers.kcl.lease_assignment import TakePlan, plan_take
@@ -55,14 +56,21 @@ class LeaseTaker:
         return taken
 
     def _take_planned(self, plan: TakePlan, is_slow: bool) -> list[Lease]:
-        taken = []
-        for lease in plan.take:
+        def take(lease: Lease) -> Lease | None:
             if plan.is_stealing and is_slow:
                 # The scan is old news by now; stealing with a stale counter would fail for sure.
                 lease = self._table.get_lease(lease.lease_key) or lease
-            if (mine := self._table.take_lease(lease, self._worker_id)) is not None:
-                self._observer.renewed(mine, self._monotonic())
-                taken.append(mine)
+            return self._table.take_lease(lease, self._worker_id)
+
+        if len(plan.take) < 2:
+            answers = [take(lease) for lease in plan.take]
+        else:  # a first worker takes all: one after the other would keep its processors waiting
+            threads = min(len(plan.take), self._settings.max_lease_renewal_threads) or 1
+            with ThreadPoolExecutor(threads, thread_name_prefix="lease-taker") as pool:
+                answers = list(pool.map(take, plan.take))
+        taken = [lease for lease in answers if lease is not None]
+        for lease in taken:
+            self._observer.renewed(lease, self._monotonic())
         return taken
 
     def _measure(self, plan: TakePlan, taken: int) -> None:

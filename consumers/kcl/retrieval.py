@@ -1,13 +1,19 @@
-"""What every way of reading a shard delivers, and the bounded queue it delivers into."""
+"""What every way of reading a shard shares: batches, a bounded queue, the thread that fills it."""
 
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol
 
+from botocore.exceptions import ClientError
+
+from consumers.kcl.errors import ForeignCheckpoint
+from consumers.kcl.extended_sequence_number import AT_TIMESTAMP, ExtendedSequenceNumber
 from consumers.kcl.settings import SchedulerSettings
 from consumers.kcl.shard import ChildShard
 
@@ -99,3 +105,86 @@ class PrefetchQueue:
             and self._bytes < limits.prefetch_max_bytes
             and self._records < limits.prefetch_max_records
         )
+
+
+class RecordsSource(Protocol):
+    """One way to read a shard, round by round."""
+
+    def read_into(self, queue: PrefetchQueue) -> float | None:
+        """One round: put what Kinesis gives. Answers how many seconds lie at least between the
+        starts of this round and the next; None when there is nothing more to read. Raises what
+        reading again cannot mend."""
+
+
+class PrefetchingPublisher:
+    """A RecordsPublisher that lets a source fill a queue on a thread of its own."""
+
+    def __init__(self, source: RecordsSource, settings: SchedulerSettings, name: str) -> None:
+        self._source = source
+        self._queue = PrefetchQueue(settings)
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"read-{name}", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def next_batch(self, timeout: float) -> RecordsBatch | None:
+        return self._queue.get(timeout)
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._queue.close()
+
+    def _run(self) -> None:
+        while self._queue.wait_for_room() and not self._stopping.is_set():
+            started = time.monotonic()
+            try:
+                pause = self._source.read_into(self._queue)
+            except Exception as error:  # noqa: BLE001 - handed to the consumer, which decides
+                self._queue.fail(error)
+                return
+            if pause is None:
+                return
+            self._stopping.wait(max(0.0, started + pause - time.monotonic()))
+
+
+class ShardPosition(NamedTuple):
+    """Where to read, in the words that GetShardIterator and SubscribeToShard share."""
+
+    type: str
+    sequence_number: str | None = None
+    timestamp: datetime | None = None
+
+
+def position_after(
+    last_read: str | None, start: ExtendedSequenceNumber, settings: SchedulerSettings
+) -> ShardPosition:
+    """Behind what this run has read; before that, at the checkpoint `start`."""
+    if last_read is not None:
+        return ShardPosition("AFTER_SEQUENCE_NUMBER", last_read)
+    if start.sequence_number == AT_TIMESTAMP:
+        return ShardPosition(AT_TIMESTAMP, timestamp=settings.initial_position_timestamp)
+    if start.is_sentinel:
+        return ShardPosition(start.sequence_number)
+    # AT, not AFTER: an aggregated record may hold user records after the checkpoint.
+    return ShardPosition("AT_SEQUENCE_NUMBER", start.sequence_number)
+
+
+def ends_shard(error: ClientError, kinesis: Any, stream_name: str, shard_id: str) -> bool:
+    """Whether an error says that the shard was trimmed away as a whole: nobody can read it any
+    more, so it has ended. Raises ForeignCheckpoint for a position that is none of this shard's."""
+    code = error.response["Error"]["Code"]
+    if code == "InvalidArgumentException":
+        raise ForeignCheckpoint(str(error)) from error  # time will not mend it
+    return code == "ResourceNotFoundException" and _is_gone(kinesis, stream_name, shard_id)
+
+
+def _is_gone(kinesis: Any, stream_name: str, shard_id: str) -> bool:
+    """Whether the stream is there and the shard is not. Without its stream a shard has not
+    ended: the stream may come back, or its deletion was a mistake somebody should see."""
+    try:
+        pages = kinesis.get_paginator("list_shards").paginate(StreamName=stream_name)
+        listed = {shard["ShardId"] for page in pages for shard in page["Shards"]}
+    except ClientError:
+        return False
+    return shard_id not in listed

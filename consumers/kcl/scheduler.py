@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from consumers.kcl.dead_letters import DeadLetters, KinesisDeadLetters
 from consumers.kcl.errors import ForeignCheckpoint, KclError
 from consumers.kcl.extended_sequence_number import ExtendedSequenceNumber
-from consumers.kcl.fan_out import FanOutPublisher, RegisteredConsumer
+from consumers.kcl.fan_out import FanOutSource, RegisteredConsumer
 from consumers.kcl.health import Report
 from consumers.kcl.leader import is_leader
 from consumers.kcl.lease import Lease, LeaseTable
@@ -24,9 +24,9 @@ from consumers.kcl.lease_renewer import HeldLease, LeaseRenewer
 from consumers.kcl.lease_table_dynamodb import DynamoDBLeaseTable
 from consumers.kcl.lease_taker import LeaseTaker
 from consumers.kcl.metrics import CloudWatchMetrics, Metrics, NoMetrics, timed
-from consumers.kcl.polling import PollingPublisher, ShardReader
+from consumers.kcl.polling import PollingSource, ShardReader
 from consumers.kcl.record_processor import ProcessorFactory
-from consumers.kcl.retrieval import RecordsPublisher
+from consumers.kcl.retrieval import PrefetchingPublisher, RecordsPublisher, RecordsSource
 from consumers.kcl.settings import SchedulerSettings
 from consumers.kcl.shard import StreamIdentifier
 from consumers.kcl.shard_consumers import ShardConsumers, WorkerProgress
@@ -310,10 +310,11 @@ class Scheduler:
                 self._take_now.set()
 
     def _clean_up(self) -> None:
+        # By every worker, not by the leader alone: until it is gone, the lease of an ended shard
+        # counts as its owner's load, also for Amazon's workers, which look every five minutes.
         leases = self._table.list_leases()
-        if is_leader(leases, self.worker_id):
-            for task in self._streams.values():
-                task.clean_up(leases)
+        for task in self._streams.values():
+            task.clean_up(leases)
 
     def _guarded(self, what: str, call: Callable[[], object]) -> None:
         try:
@@ -344,9 +345,13 @@ class Scheduler:
             consumer = self._fan_out.setdefault(
                 name, RegisteredConsumer(self._kinesis, name, self.application_name)
             )
-            return FanOutPublisher(self._kinesis, consumer, name, shard_id, start, self.settings)
-        reader = ShardReader(self._kinesis, name, shard_id, start, self.settings)
-        return PollingPublisher(reader, self.settings, stream.lease_key(shard_id))
+            source: RecordsSource = FanOutSource(
+                self._kinesis, consumer, name, shard_id, start, self.settings
+            )
+        else:
+            reader = ShardReader(self._kinesis, name, shard_id, start, self.settings)
+            source = PollingSource(reader, self.settings, stream.lease_key(shard_id))
+        return PrefetchingPublisher(source, self.settings, stream.lease_key(shard_id))
 
     def _consumer_ended(self) -> None:
         self._take_now.set()  # children may be waiting
