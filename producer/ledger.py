@@ -8,6 +8,9 @@ was killed is there, and at most its last line is torn:
     ["acknowledged",1764547200.15,[["e-1","shardId-000000000000","4966…",{"France":"15.30"}]]]
     ["given_up",1764547230.2,[["e-2","Expired","…",null]]]
 
+An acknowledged event that was packed with others has its place in that aggregate as a fifth value:
+its sub-sequence number, where that is not 0.
+
 An event that was sent and is neither acknowledged nor given up is in doubt: the producer died
 between the call and its answer, and the stream may hold the event or not.
 """
@@ -41,6 +44,7 @@ class Acknowledgement(NamedTuple):
     shard_id: str
     sequence_number: str
     amounts: Amounts | None = None
+    sub_sequence_number: int = 0
 
 
 class GivingUp(NamedTuple):
@@ -63,6 +67,7 @@ class Entry(NamedTuple):
     sequence_number: str = ""
     reason: str = ""
     amounts: Mapping[str, str] | None = None
+    sub_sequence_number: int = 0
 
 
 @dataclass
@@ -207,9 +212,12 @@ def summarize(path: Path | str) -> LedgerSummary:
     return summary
 
 
-def _row(event: Acknowledgement | GivingUp) -> tuple[str, str, str, dict[str, str] | None]:
+def _row(event: Acknowledgement | GivingUp) -> tuple[Any, ...]:
     amounts = {k: str(v) for k, v in event.amounts.items()} if event.amounts else None
-    return event[0], event[1], event[2], amounts
+    row = (event[0], event[1], event[2], amounts)
+    if isinstance(event, Acknowledgement) and event.sub_sequence_number:
+        return (*row, event.sub_sequence_number)
+    return row
 
 
 def _entries(kind: Kind, at: float, rows: list[Any]) -> Iterator[Entry]:
@@ -217,8 +225,9 @@ def _entries(kind: Kind, at: float, rows: list[Any]) -> Iterator[Entry]:
         for event_id in rows:
             yield Entry(kind, event_id, at)
     elif kind == "acknowledged":
-        for event_id, shard_id, sequence_number, amounts in rows:
-            yield Entry(kind, event_id, at, shard_id, sequence_number, "", amounts)
+        for event_id, shard_id, sequence_number, amounts, *place in rows:
+            sub = place[0] if place else 0
+            yield Entry(kind, event_id, at, shard_id, sequence_number, "", amounts, sub)
     else:
         for event_id, code, message, amounts in rows:
             yield Entry(kind, event_id, at, "", "", f"{code}: {message}", amounts)

@@ -98,8 +98,6 @@ class Tailer:
         """Whatever can be read now. Older files come first, each up to its present size."""
         self._refresh_if_needed(now)
         while self._first:
-            # Even when nothing is left in it, that must be known after a restart.
-            yield Chunk(self._first[0], [], [])
             yield from self._read_through(self._first[0], now)
             self._first.pop(0)
         passed: set[str] = set()
@@ -207,30 +205,31 @@ class Tailer:
             if other is file:
                 continue
             if not _is_copy(file, other):
-                if self._is_copy_of_unread(file, other):
+                if self._begins_like(file, other):
                     file.copy_of = other.id
                     return
                 continue
-            if not self._open(other):
-                if file.size() >= other.offset:  # it was replaced by its copy
-                    self._continue_in(file, other)
-                    return
-            elif self._is_truncated(other):
-                self._continue_in(file, other)
-                return
-            elif file.path.name not in other.names:
+            if self._open(other) and not self._is_truncated(other):
+                if file.path.name in other.names:
+                    continue
                 file.copy_of = other.id
                 return
+            if other.fd < 0 and file.size() < other.offset:
+                continue
+            self._continue_in_a_copy(other)  # truncated, or replaced by its copy
+            if file not in self._first:
+                self._compare(file)  # another copy holds more than this one
+            return
         if was_copy is not None and file.offset:
             file.restart(self._header_lines)  # it had only begun like another
 
-    def _is_copy_of_unread(self, file: TrackedFile, other: TrackedFile) -> bool:
-        """Whether `other`, of which nothing was read yet, begins with all of `file`.
+    def _begins_like(self, file: TrackedFile, other: TrackedFile) -> bool:
+        """Whether `other` begins with all of `file`, however little was read of it.
 
         Both names come from one log's. Short files may be equal by chance: those are read.
         """
         name = file.path.name
-        if other.offset or other.copy_of or not other.is_listed:
+        if other.copy_of or not other.is_listed:
             return False
         if name in other.names or name == self._log_name:
             return False
@@ -265,13 +264,17 @@ class Tailer:
 
     def _on_truncation(self, file: TrackedFile, now: float) -> None:
         self._refresh(now)
-        copies = [f for f in self._files.values() if self._is_unread_copy(f, file)]
-        if copies:
-            copy = max(copies, key=lambda f: f.size())  # others may be copies of earlier moments
-            self._continue_in(copy, file)
-        elif not self._first:
+        if not self._continue_in_a_copy(file) and not self._first:
             log.info("%s was truncated; reading it from its start.", file.path)
-        file.restart(self._header_lines)
+
+    def _continue_in_a_copy(self, original: TrackedFile) -> bool:
+        """Read what is left of the original in a copy, if there is one; the original anew."""
+        copies = [f for f in self._files.values() if self._is_unread_copy(f, original)]
+        if copies:
+            # Others may be copies of earlier moments.
+            self._continue_in(max(copies, key=lambda f: f.size()), original)
+        original.restart(self._header_lines)
+        return bool(copies)
 
     def _is_unread_copy(self, file: TrackedFile, original: TrackedFile) -> bool:
         if file is original or file.offset or file.copy_of not in (None, original.id):
@@ -294,12 +297,14 @@ class Tailer:
         if self._is_truncated(file):
             self._on_truncation(file, now)
             if self._first:
+                yield from self._first_positions()
                 return
         size = file.size()
         # A copy that is being made grows; so does a file that only begins like another.
         if (not file.offset or file.copy_of) and size not in (0, file.compared_at):
             file.compared_at = size
             self._compare(file)
+            yield from self._first_positions()
         if file.copy_of is not None:
             yield from self._pass_over(file, size)
             return
@@ -318,6 +323,10 @@ class Tailer:
                 break
             yield chunk
         file.exhausted_at, file.exhausted_in = size, now
+
+    def _first_positions(self) -> Iterator[Chunk]:
+        """Where a copy is continued is saved together with its original's new start."""
+        yield from (Chunk(copy, [], []) for copy in self._first)
 
     def _may_complete(self, file: TrackedFile, now: float) -> bool:
         """Whether what is left of a resting file may be a record after all."""

@@ -138,8 +138,8 @@ class Pipeline:
             verdict, is_stale = check_shard(kinesis_record, answer, self._shard_map)
             if is_stale and self._shard_map and self._shard_map.updated_at <= call.ended_at:
                 self.shard_map_is_fresh = False
-            for record in kinesis_record.user_records:
-                self._judge(record, verdict, call, finished)
+            for place, record in enumerate(kinesis_record.user_records):
+                self._judge(record, place, verdict, call, finished)
         return finished
 
     def take_expired(self) -> list[Finished]:
@@ -192,7 +192,12 @@ class Pipeline:
                 self._enter_again(record, now)
 
     def _judge(
-        self, record: UserRecord, verdict: Verdict, call: Call, finished: list[Finished]
+        self,
+        record: UserRecord,
+        place: int,
+        verdict: Verdict,
+        call: Call,
+        finished: list[Finished],
     ) -> None:
         attempt = Attempt(
             (call.started_at - record.last_tried_at) * 1000,
@@ -205,7 +210,7 @@ class Pipeline:
         record.last_tried_at = call.ended_at
         if not verdict.error_code:
             result = UserRecordResult(
-                True, verdict.shard_id, verdict.sequence_number, record.attempts
+                True, verdict.shard_id, verdict.sequence_number, record.attempts, place
             )
             finished.append(Finished(record, result))
         elif not will_retry(verdict, self._configuration):

@@ -368,7 +368,11 @@ class KinesisProducer:
 def _acknowledgement(done: Finished) -> Acknowledgement:
     record, result = done
     return Acknowledgement(
-        str(record.event_id), result.shard_id, result.sequence_number, record.amounts
+        str(record.event_id),
+        result.shard_id,
+        result.sequence_number,
+        record.amounts,
+        result.sub_sequence_number,
     )
 
 

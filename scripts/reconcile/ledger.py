@@ -10,8 +10,8 @@ from pathlib import Path
 from producer.ledger import read_ledger
 from scripts.reconcile.reconciliation import Holding, Measure
 
-#: A record's place in a stream: shard id and sequence number.
-Place = tuple[str, str]
+#: A record's place in a stream: shard id, sequence number and sub-sequence number.
+Place = tuple[str, str, int]
 
 
 @dataclass
@@ -29,7 +29,8 @@ def read_sent(path: Path) -> Sent:
     for entry in read_ledger(path):
         acknowledged = entry.kind == "acknowledged"
         if acknowledged:
-            sent.places[entry.shard_id, entry.sequence_number] = entry.event_id
+            place = (entry.shard_id, entry.sequence_number, entry.sub_sequence_number)
+            sent.places[place] = entry.event_id
         holding = sent.acknowledged if acknowledged else sent.unconfirmed
         # An event that a second run of the producer sends again is still one event.
         if entry.event_id not in holding.copies:

@@ -65,7 +65,11 @@ def read_rejected(s3: Any, bucket: str, prefix: str, stream_name: str) -> Reject
             rejected.rows += [orjson.loads(x) for x in gzip.decompress(body).splitlines()]
             continue
         document = orjson.loads(body)
-        place = (document["shard_id"], document["sequence_number"])
+        place = (
+            document["shard_id"],
+            document["sequence_number"],
+            document["sub_sequence_number"],
+        )
         for reason in document["reasons"]:
             rejected.refused.setdefault(reason["destination"], set()).add(place)
     return rejected

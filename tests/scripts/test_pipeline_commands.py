@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from producer.kinesis_producer import KinesisProducer
+from producer.ledger import Ledger
 from scripts.provisioning import provision_bucket, provision_stream, provision_table
 from tests.scripts.command import riacho
 from tests.waiting import wait_until
@@ -149,6 +151,31 @@ def test_a_poison_record_is_set_aside_and_missing_nowhere(pipeline: Pipeline):
         )
     code, proof = pipeline.reconcile()
     assert (code, proof["rejected_records"]) == (0, 1)
+
+
+def test_poison_in_an_aggregate_is_set_aside_and_its_neighbours_are_not(pipeline: Pipeline):
+    kinesis = pipeline.engine.client("kinesis")
+    provision_stream(kinesis, pipeline.name, 1)
+    with (
+        Ledger(pipeline.ledger, pipeline.name) as ledger,
+        KinesisProducer(kinesis, pipeline.name, ledger=ledger) as producer,
+    ):
+        for number in range(9):
+            row = json.dumps({"event_id": f"e-{number}"}).encode()
+            data = b"no JSON" if number in (3, 7) else row
+            records = [producer.add(data, "key", event_id=f"e-{number}")]
+    assert records[0].wait().sub_sequence_number == 8
+    with pipeline.worker():
+        wait_until(lambda: pipeline.items() == 7, seconds=60)
+    code, proof = pipeline.reconcile()
+    assert (code, proof["rejected_records"]) == (0, 2)
+    assert [v["rejected"] for v in proof["verdicts"]] == [2, 2]
+
+    lost = {"event_id": {"S": "e-4"}}
+    pipeline.engine.client("dynamodb").delete_item(TableName=pipeline.name, Key=lost)
+    code, proof = pipeline.reconcile()
+    assert code == 1
+    assert proof["verdicts"][1]["first_missing"] == ["e-4"]
 
 
 def test_streams_lists_a_stream_and_its_shards(pipeline: Pipeline):

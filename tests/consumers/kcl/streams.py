@@ -70,17 +70,13 @@ class StreamUnderTest:
         assert lease is not None
         return lease
 
-    def owners(self, *, also_ended: bool = False) -> dict[str, str | None]:
+    def owners(self) -> dict[str, str | None]:
         """Owners of the leases of shards that have not ended; none before the table is there."""
         try:
             leases = self.leases.list_leases()
         except self.dynamodb.exceptions.ResourceNotFoundException:
             return {}
-        return {
-            lease.shard_id: lease.lease_owner
-            for lease in leases
-            if also_ended or not lease.has_ended
-        }
+        return {lease.shard_id: lease.lease_owner for lease in leases if not lease.has_ended}
 
     @contextmanager
     def worker(

@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 
+from scripts.bench import real_kcl
+from scripts.bench.real_kcl import FAST, RealKcl, RealKclUnavailable, WorkerProcess
 from tests.contract.engines import ContractEngine
 from tests.contract.kinesis.conftest import Streams
-from tests.contract.real_kcl import KclUnavailable, KclWorker, RealKcl, install
 from tests.waiting import wait_until
 
 MIDDLE = str(2**127)
@@ -28,8 +29,8 @@ def kcl(contract_engine: ContractEngine) -> RealKcl:
     if contract_engine.endpoint_url is None:
         pytest.skip("The KCL's properties here are for a local endpoint.")
     try:
-        return install()
-    except KclUnavailable as why:
+        return real_kcl.bring()
+    except RealKclUnavailable as why:
         if os.environ.get("CI"):
             raise
         pytest.skip(str(why))
@@ -70,15 +71,19 @@ class Numbered:
         self.put_some()
 
 
-def seen_by(worker: KclWorker) -> dict[str, list[int]]:
+def seen_by(worker: WorkerProcess) -> dict[str, list[int]]:
     seen: defaultdict[str, list[int]] = defaultdict(list)
     for record in worker.records():
         seen[record["key"]].append(int(record["data"]))
     return seen
 
 
-def ended(worker: KclWorker) -> set[str]:
-    return {event["shard"] for event in worker.events("shard_ended")}
+def events(worker: WorkerProcess, kind: str) -> list[dict[str, Any]]:
+    return [event for event in worker.events() if event["event"] == kind]
+
+
+def ended(worker: WorkerProcess) -> set[str]:
+    return {event["shard"] for event in events(worker, "shard_ended")}
 
 
 @pytest.mark.slow
@@ -92,12 +97,14 @@ def test_the_real_kcl_reads_every_record_once_over_two_reshards(
     with contextlib.ExitStack() as stack:
         workers = [
             stack.enter_context(
-                kcl.worker(
-                    tmp_path / mode,
-                    stream_name=name,
-                    application_name=f"{name}-{mode.lower()}",
-                    endpoint_url=str(contract_engine.endpoint_url),
-                    properties={"retrievalMode": mode},
+                real_kcl.real_worker(
+                    kcl,
+                    f"real-{mode}",
+                    str(contract_engine.endpoint_url),
+                    name,
+                    f"{name}-{mode.lower()}",
+                    tmp_path,
+                    FAST | {"retrievalMode": mode},
                 )
             )
             for mode in ("POLLING", "FANOUT")
@@ -114,7 +121,7 @@ def test_the_real_kcl_reads_every_record_once_over_two_reshards(
         for worker in workers:
             assert seen_by(worker) == numbered.put
             assert ended(worker) == {f"shardId-{i:012d}" for i in range(3)}
-            assert worker.events("lease_lost") == []
+            assert events(worker, "lease_lost") == []
 
 
 @pytest.mark.slow
