@@ -38,6 +38,8 @@ class BodyStore(S3ObjectStore):
         self._root = root
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._unwanted: deque[tuple[float, str]] = deque()
+        #: Written by this engine while the former one's files are still looked through.
+        self._new: set[str] | None = set()
         self._lock = threading.Lock()
 
     def path(self, body: str) -> Path:
@@ -47,6 +49,8 @@ class BodyStore(S3ObjectStore):
     def open(self, bucket: str, s3_object: Any, mode: str = "r") -> StoredBody:
         if mode == "w":
             s3_object.body = uuid.uuid4().hex
+            if (new := self._new) is not None:
+                new.add(s3_object.body)
             self.path(s3_object.body).parent.mkdir(exist_ok=True)
         return StoredBody(s3_object, self.path(s3_object.body), mode)
 
@@ -82,8 +86,9 @@ class BodyStore(S3ObjectStore):
     def remove_all_but(self, named: set[str]) -> None:
         """After a crash: files that were written and never named."""
         for file in self._root.glob("??/*"):
-            if file.name not in named:
+            if file.name not in named and file.name not in (self._new or ()):
                 file.unlink(missing_ok=True)
+        self._new = None
 
 
 class StoredBody(S3StoredObject):

@@ -14,13 +14,21 @@ from pathlib import Path
 from typing import NamedTuple
 
 #: Written into the file; another number is another, unreadable, form.
-VERSION = 1
+VERSION = 2
 
+#: An index beside the rows: names are read without reading the rows' content.
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS rows (
-    kind TEXT, bucket TEXT, name TEXT, content BLOB NOT NULL, bodies TEXT NOT NULL,
-    PRIMARY KEY (kind, bucket, name)
-) WITHOUT ROWID
+    kind TEXT, bucket TEXT, name TEXT, content BLOB NOT NULL, bodies TEXT NOT NULL
+);
+CREATE UNIQUE INDEX IF NOT EXISTS row_names ON rows (kind, bucket, name)
+"""
+#: The first form kept rows within their index, four kilobytes each.
+_FROM_VERSION_1 = f"""
+ALTER TABLE rows RENAME TO former;
+{_SCHEMA};
+INSERT INTO rows SELECT kind, bucket, name, content, bodies FROM former;
+DROP TABLE former
 """
 
 
@@ -53,12 +61,15 @@ class Journal:
     def _prepare(self, sync: bool) -> None:
         execute = self._database.execute
         version = execute("PRAGMA user_version").fetchone()[0]
-        if version not in (0, VERSION):
-            raise JournalRefused(f"it has version {version}, this engine reads {VERSION}")
+        if version not in (0, 1, VERSION):
+            raise JournalRefused(f"it has version {version}, this engine reads 1 to {VERSION}")
         execute("PRAGMA journal_mode=WAL")
         execute(f"PRAGMA synchronous={'FULL' if sync else 'OFF'}")
-        execute(_SCHEMA)
-        execute(f"PRAGMA user_version={VERSION}")
+        with self._database:
+            execute("BEGIN IMMEDIATE")
+            for statement in (_FROM_VERSION_1 if version == 1 else _SCHEMA).split(";"):
+                execute(statement)
+            execute(f"PRAGMA user_version={VERSION}")
 
     def write(self, rows: Iterable[Row], removed: Iterable[tuple[str, str, str]] = ()) -> set[str]:
         """Put and remove rows, all or nothing; the bodies that no row of these names any more."""
@@ -87,14 +98,35 @@ class Journal:
         with self._lock, self._database:
             self._database.execute("DELETE FROM rows WHERE bucket = ?", (bucket,))
 
-    def rows(self, kind: str) -> Iterator[Row]:
-        """Every row of a kind, by bucket and name."""
+    def rows(self, kind: str, bucket: str | None = None) -> Iterator[Row]:
+        """Every row of a kind (in one bucket), by bucket and name."""
+        where, values = ("", (kind,)) if bucket is None else (" AND bucket = ?", (kind, bucket))
         with self._lock:
             found = self._database.execute(
-                "SELECT * FROM rows WHERE kind = ? ORDER BY bucket, name", (kind,)
+                f"SELECT * FROM rows WHERE kind = ?{where} ORDER BY bucket, name", values
             ).fetchall()
         for kind, bucket, name, content, bodies in found:
             yield Row(kind, bucket, name, content, tuple(bodies.split()))
+
+    def names(self, kind: str, bucket: str) -> list[str]:
+        """The names in one bucket, in their order."""
+        with self._lock:
+            found = self._database.execute(
+                "SELECT name FROM rows WHERE kind = ? AND bucket = ? ORDER BY name", (kind, bucket)
+            ).fetchall()
+        return [name for (name,) in found]
+
+    def content(self, kind: str, bucket: str, name: str) -> bytes:
+        """One row's content. Raises KeyError."""
+        with self._lock:
+            found = self._database.execute(
+                "SELECT content FROM rows WHERE kind = ? AND bucket = ? AND name = ?",
+                (kind, bucket, name),
+            ).fetchone()
+        if found is None:
+            raise KeyError(f"{kind} {bucket}/{name}")
+        content: bytes = found[0]
+        return content
 
     def bodies(self) -> set[str]:
         """Every body that some row names."""

@@ -6,6 +6,7 @@ import copy
 import logging
 import pickle
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from localstack.services.plugins import Service, aws_provider
 
 from services.localstack.running import running
 from services.localstack.s3.journal import Journal, JournalRefused, Row
+from services.localstack.state import pickling
 
 LOG = logging.getLogger(__name__)
 
@@ -28,6 +30,9 @@ UNREADABLE = (
     AttributeError,
     ImportError,
     EOFError,
+    KeyError,
+    TypeError,
+    ValueError,
 )
 NOT_KEPT = (
     b'<?xml version="1.0" encoding="UTF-8"?><Error><Code>InternalError</Code>'
@@ -60,7 +65,10 @@ def _durable() -> Any:
         LOG.error("S3 starts empty: what it kept cannot be read (%s). It is in %s.", why, aside)
         memory = _load(folder)
     store = BodyStore(folder / "bodies")
-    store.remove_all_but(memory.journal.bodies())
+    # Millions of files take a while to look through: nobody waits for it.
+    threading.Thread(
+        target=lambda: store.remove_all_but(memory.journal.bodies()), name="s3-tidy", daemon=True
+    ).start()
 
     def save(chain: Any, context: Any, response: Any) -> None:
         operation = context.operation
@@ -134,22 +142,24 @@ class Memory:
         """The bucket without what is in it."""
         shell = copy.copy(bucket)
         shell.objects, shell.multiparts = type(bucket.objects)(), {}
-        return Row("bucket", bucket.name, "", pickle.dumps(shell))
+        return Row("bucket", bucket.name, "", pickling.dumps(shell))
 
     def _object(self, bucket: Any, key: str) -> Row:
+        from services.localstack.s3.unread import become_read
+
         kept = bucket.objects._store.get(key)
         if not kept:
             return Row("object", bucket.name, key, b"")
-        versions = kept.values() if isinstance(kept, dict) else [kept]
+        versions = kept.values() if isinstance(kept, dict) else [become_read(kept)]
         bodies = tuple(body for v in versions if (body := getattr(v, "body", "")))
-        return Row("object", bucket.name, key, pickle.dumps(kept), bodies)
+        return Row("object", bucket.name, key, pickling.dumps(kept), bodies)
 
     def _upload(self, bucket: Any, upload_id: str) -> Row:
         upload = bucket.multiparts.get(upload_id)
         if upload is None:
             return Row("upload", bucket.name, upload_id, b"")
         bodies = tuple(part.body for part in upload.parts.values())
-        return Row("upload", bucket.name, upload_id, pickle.dumps(upload), bodies)
+        return Row("upload", bucket.name, upload_id, pickling.dumps(upload), bodies)
 
     def _tags(self, bucket: Any) -> list[Row]:
         tags = self._stores[bucket.bucket_account_id][bucket.bucket_region].tags
@@ -157,7 +167,7 @@ class Memory:
         if not tags._tags and name not in self._tagged:
             return []
         self._tagged.add(name)
-        return [Row("tags", "", name, pickle.dumps(tags))]
+        return [Row("tags", "", name, pickling.dumps(tags))]
 
     def _find(self, name: str) -> Any:
         for _, _, store in self._stores.iter_stores():
@@ -170,18 +180,37 @@ class Memory:
     def load(self) -> None:
         """Bring back everything that was kept."""
         for row in self.journal.rows("bucket"):
-            bucket = pickle.loads(row.content)
+            bucket = pickling.loads(row.content)
             store = self._stores[bucket.bucket_account_id][bucket.bucket_region]
             store.buckets[bucket.name] = bucket
             store.global_bucket_map[bucket.name] = bucket.bucket_account_id
-        for row in self.journal.rows("object"):
-            self._find(row.bucket).objects._store[row.name] = pickle.loads(row.content)
+            self._load_objects(bucket)
         for row in self.journal.rows("upload"):
-            self._find(row.bucket).multiparts[row.name] = pickle.loads(row.content)
+            self._find(row.bucket).multiparts[row.name] = pickling.loads(row.content)
         for row in self.journal.rows("tags"):
             account_id, region = row.name.split("/")
             self._tagged.add(row.name)
-            self._stores[account_id][region].tags = pickle.loads(row.content)
+            self._stores[account_id][region].tags = pickling.loads(row.content)
+
+    def _load_objects(self, bucket: Any) -> None:
+        from localstack.services.s3.models import KeyStore
+
+        from services.localstack.s3.unread import Source, UnreadObject
+
+        kept, name = bucket.objects._store, bucket.name
+        if isinstance(bucket.objects, KeyStore):
+            source = Source(name, self._read)
+            kept.update(
+                (key, UnreadObject(key, source)) for key in self.journal.names("object", name)
+            )
+        else:
+            for row in self.journal.rows("object", name):
+                kept[row.name] = pickling.loads(row.content)
+
+    def _read(self, bucket: str, key: str) -> dict[str, Any]:
+        content = self.journal.content("object", bucket, key)
+        attributes: dict[str, Any] = vars(pickling.loads(content))
+        return attributes
 
 
 def request_bucket(context: Any) -> str:

@@ -14,8 +14,10 @@ import threading
 from _thread import LockType
 from collections import defaultdict
 from collections.abc import Callable
+from enum import Enum
 from types import CodeType, FunctionType
 from typing import Any
+from zoneinfo import ZoneInfo
 
 #: Where classes may come from.
 OURS = ("localstack.", "moto.", "services.")
@@ -79,6 +81,8 @@ class _Pickler(pickle.Pickler):
         if isinstance(value, defaultdict) and kind is not defaultdict:
             state = vars(value) or None
             return new_default_dict, (kind, value.default_factory), state, None, iter(value.items())
+        if isinstance(value, Enum) and value.name is not None:
+            return enum_member, (kind, value.name)
         if isinstance(value, threading.Thread):
             return no_value, ()
         return NotImplemented
@@ -157,6 +161,28 @@ def new_default_dict(kind: type, default_factory: Any) -> Any:
 
 
 @maker
+def enum_member(kind: Any, name: str) -> Any:
+    if not (isinstance(kind, type) and issubclass(kind, Enum)):
+        raise pickle.UnpicklingError(f"{kind!r} is not an enumeration")
+    return kind[name]
+
+
+@maker
+def zone(key: str) -> ZoneInfo:
+    return ZoneInfo(key)
+
+
+def _former_attribute(owner: Any, name: str) -> Any:
+    """Python's own way to write members and time zones, in journals of S3's first form."""
+    if owner is ZoneInfo and name == "_unpickle":
+        return lambda key, from_cache: ZoneInfo(key)
+    return enum_member(owner, name)
+
+
+_makers["builtins", "getattr"] = _former_attribute
+
+
+@maker
 def no_value() -> None:
     """What stands for a thread: whoever needs one starts it again."""
 
@@ -195,6 +221,7 @@ def _code_within(code: CodeType, names: list[str], line: int) -> CodeType:
     return code
 
 
+_reducers[ZoneInfo] = lambda its: (zone, (its.key,))
 _reducers[LockType] = lambda lock: (new_lock, ())
 _reducers[type(threading.RLock())] = lambda lock: (new_rlock, ())
 _reducers[threading.Condition] = lambda condition: (new_condition, ())

@@ -67,3 +67,26 @@ def test_a_damaged_file_and_another_version_are_refused(tmp_path: Path) -> None:
     database.close()
     with pytest.raises(JournalRefused, match="version 99"):
         Journal(newer)
+
+
+def test_a_journal_of_the_first_form_is_read(tmp_path: Path) -> None:
+    database = sqlite3.connect(tmp_path / "old")
+    database.execute(
+        "CREATE TABLE rows (kind TEXT, bucket TEXT, name TEXT, content BLOB NOT NULL, "
+        "bodies TEXT NOT NULL, PRIMARY KEY (kind, bucket, name)) WITHOUT ROWID"
+    )
+    database.execute("INSERT INTO rows VALUES ('object', 'b', 'k', x'01', 'body')")
+    database.execute("PRAGMA user_version=1")
+    database.commit()
+    database.close()
+    for _ in range(2):
+        journal = Journal(tmp_path / "old")
+        assert list(journal.rows("object")) == [Row("object", "b", "k", b"\x01", ("body",))]
+        assert journal.names("object", "b") == ["k"]
+        assert journal.content("object", "b", "k") == b"\x01"
+        journal.close()
+
+
+def test_a_row_that_is_not_there_is_a_key_error(journal: Journal) -> None:
+    with pytest.raises(KeyError, match="object b/none"):
+        journal.content("object", "b", "none")
