@@ -261,6 +261,8 @@ def _agrees(bench: Bench, case: Case, kinds: list[Type], got: list[list[Any]]) -
             want = [[value(v, k) for v, k in zip(row, want_kinds, strict=True)] for row in rows]
             return same_rows(got, want, True) and kinds[0].name == want_kinds[0].name, want
         case "query":
+            if case["want_sql"] is None:  # no row
+                return not got, []
             want_kinds, rows = bench.rows(case["want_sql"])
             want = [[value(v, k) for v, k in zip(row, want_kinds, strict=True)] for row in rows]
             return same_rows(got, want, bool(case.get("ordered"))), want

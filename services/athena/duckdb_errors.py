@@ -68,6 +68,9 @@ _RULES: list[tuple[str, str, str]] = [
 ]
 
 
+_TYPES = {"INT8": "tinyint", "INT16": "smallint", "INT32": "integer", "INT64": "bigint"}
+
+
 @contextlib.contextmanager
 def translated(cache: Path, context: QueryContext) -> Iterator[None]:
     """Raise QueryFailed or QueryCancelled instead of DuckDB's errors."""
@@ -109,7 +112,7 @@ def _translate(text: str, cache: Path) -> QueryFailed:
         )
     for pattern, name, shape in _RULES:
         if found := re.search(pattern, text):
-            words = [g for g in found.groups() if g is not None] + ["", "", ""]
+            words = [_TYPES.get(g, g) for g in found.groups() if g is not None] + ["", "", ""]
             return QueryFailed(f"{name}: {shape.format(*words)}")
     first = re.sub(r"\s+", " ", text.split("LINE ")[0]).strip()
     if text.startswith(("Binder Error", "Parser Error", "Not implemented")):

@@ -13,6 +13,7 @@ from services.athena import (
     python_json,
     python_moments,
     python_numbers,
+    python_patterns,
     python_texts,
 )
 from services.athena.python_errors import strict
@@ -170,4 +171,8 @@ def install(database: Any) -> None:
         ),
     ):
         database.create_function(name, loose, arguments, result, null_handling="special")
+    database.create_function(
+        "athena_match", python_patterns.matcher(database.cursor), [V, B, "BOOLEAN[][]", "VARCHAR[][]"],
+        python_patterns.RESULT, type="arrow", null_handling="special",
+    )  # fmt: skip
     database.execute(macros.MACROS)

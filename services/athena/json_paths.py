@@ -209,6 +209,11 @@ def _predicate(p: _Parser) -> Any:
     return ("compare", operator, left, _sum(p))
 
 
+#: A variable that is passed as JSON and is NULL: no item at all (JSON text no document can be).
+EMPTY_SEQUENCE = '{"\\u0000":"empty sequence"}'
+_EMPTY = {"\0": "empty sequence"}
+
+
 def evaluate(value: Any, path: str, passed: dict[str, Any]) -> list[Any]:
     """The items the path selects. Raises PathRefused."""
     lax, tree = parsed(path)
@@ -233,6 +238,8 @@ class _Evaluator:
             case "current":
                 return [current]
             case "variable":
+                if self.passed.get(tree[1]) == _EMPTY:
+                    return []
                 return [self.passed[tree[1]]] if tree[1] in self.passed else _refuse()
             case "literal":
                 return [tree[1]]

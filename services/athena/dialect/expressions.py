@@ -41,6 +41,8 @@ class ExpressionBinder:
         self.in_aggregate = False
         self.saw_aggregate = False
         self.window_depth = 0
+        #: The row pattern whose expressions are bound just now.
+        self.pattern: Any = None
 
     def fresh(self, prefix: str) -> str:
         return f"{prefix}{next(self._unique)}"
@@ -69,6 +71,10 @@ class ExpressionBinder:
 
     def bind(self, node: Any, scope: Scope) -> Typed:
         """The expression in this scope. Raises SqlRefused, SqlNotSupported."""
+        if self.pattern is not None:
+            found: Typed | None = self.pattern.bind(self, node, scope)
+            if found is not None:
+                return found
         handler = _HANDLERS.get(type(node))
         if handler is None:
             raise self.unsupported(node, f"{type(node).__name__} is not supported")
@@ -562,9 +568,12 @@ def _scalar_subquery(b: ExpressionBinder, node: Any, scope: Scope) -> Typed:
         tuple(c.type for c in query.columns),
         tuple(c.name if not c.name.startswith("_col") else None for c in query.columns),
     )
-    return Typed(
-        f"(SELECT {{{parts}}} FROM ({query.sql}) AS {b.fresh('q')}({', '.join(names)}))", kind
+    sql = f"(SELECT {{{parts}}} FROM ({query.sql}) AS {b.fresh('q')}({', '.join(names)}))"
+    nulls = ", ".join(
+        f"'f{i}': CAST(NULL AS {t.duck_type(c.type)})" for i, c in enumerate(query.columns, 1)
     )
+    # Trino gives a row of NULLs, not NULL, where there is no row.
+    return Typed(f"coalesce({sql}, {{{nulls}}})", kind)
 
 
 def _like(b: ExpressionBinder, node: Any, scope: Scope) -> Typed:

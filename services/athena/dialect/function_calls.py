@@ -32,6 +32,7 @@ from services.athena.dialect.functions import (
     LAMBDA_FUNCTIONS,
     ORDER_MARK,
 )
+from services.athena.dialect.pattern_queries import PatternBinder
 from services.athena.dialect.typed import Scope, Typed
 from services.athena.trino_types import Type
 
@@ -42,7 +43,7 @@ FAMILIES = (
 )  # fmt: skip
 
 
-class CallBinder(expressions.ExpressionBinder):
+class CallBinder(PatternBinder):
     """Binds everything that looks like `name(…)`."""
 
     windows: dict[str, Any]
@@ -81,8 +82,9 @@ class CallBinder(expressions.ExpressionBinder):
     # --- aggregates
 
     def _aggregate(
-        self, name: str, arguments: Sequence[Any], node: Any, scope: Scope, ending: str
-    ) -> Typed:
+        self, name: str, arguments: Sequence[Any], node: Any, scope: Scope, ending: str,
+        order_by: str = "",
+    ) -> Typed:  # fmt: skip
         if self.in_aggregate:
             raise self.refused(
                 node, f"Cannot nest aggregations inside aggregation '{name}'", "NESTED_AGGREGATION"
@@ -95,7 +97,7 @@ class CallBinder(expressions.ExpressionBinder):
         finally:
             self.in_aggregate = False
         sql = made.sql.replace(DISTINCT_MARK, "DISTINCT " if distinct else "")
-        sql = sql.replace(ORDER_MARK, order).replace(END_MARK, ending)
+        sql = sql.replace(ORDER_MARK, order or order_by).replace(END_MARK, ending)
         return Typed(sql, made.type)
 
     def _modifiers(self, arguments: Sequence[Any], scope: Scope) -> tuple[bool, str, list[Any]]:
@@ -169,7 +171,27 @@ class CallBinder(expressions.ExpressionBinder):
 
     # --- window functions
 
+    def pattern_window(self, node: exp.Window, scope: Scope) -> Any:
+        """The pattern a window has, bound once; None where it has none."""
+        base = node.args.get("alias")
+        named = self.windows.get(base.name.lower()) if isinstance(base, exp.Identifier) else None
+        for window in (node, named):
+            if window is None or "clauses" not in (window._meta or {}):
+                continue
+            if self.grouped is not None:
+                raise self.unsupported(node, "a window with a pattern beside GROUP BY")
+            if id(window) not in self.pattern_windows:
+                bound = self.bind_pattern(window, window.meta["clauses"], scope, window=True)
+                self.pattern_windows[id(window)] = bound
+            return self.pattern_windows[id(window)]
+        return None
+
     def over(self, node: exp.Window, scope: Scope) -> Typed:
+        pattern = self.pattern_window(node, scope)
+        if pattern is not None:
+            if isinstance(node.this, exp.Column):
+                return self.window_measure(pattern, node.this)
+            return self.window_aggregate(pattern, node.this)
         inner, nulls = node.this, ""
         if isinstance(inner, (exp.IgnoreNulls, exp.RespectNulls)):
             nulls = " IGNORE NULLS" if isinstance(inner, exp.IgnoreNulls) else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from services.athena import trino_types as t
@@ -9,6 +10,7 @@ from services.athena.dialect import type_names
 from services.athena.dialect.functions import function, lambda_function, mismatch, overloads
 from services.athena.dialect.json_casts import to_json
 from services.athena.dialect.typed import Scope, Typed, text
+from services.athena.json_paths import EMPTY_SEQUENCE
 
 V, J, B, BOOL = t.VARCHAR, t.JSON, t.BIGINT, t.BOOLEAN
 
@@ -82,9 +84,14 @@ def _path(b: Any, node: Any) -> str:
 def _passed(b: Any, options: dict[str, Any], scope: Scope) -> str:
     """PASSING arguments as one JSON object."""
     parts = []
-    for value, name in options.get("passing") or []:
+    for value, name, is_json in options.get("passing") or []:
         bound = b.bind(value, scope)
-        parts.append(f"'\"{name.name}\":' || coalesce({to_json(bound.sql, bound.type)}, 'null')")
+        if is_json:  # a missing document is the empty sequence, which no name stands for
+            shown = f"athena_json_parse({bound.sql})"
+            given = f"CASE WHEN {bound.sql} IS NOT NULL THEN {shown} ELSE '{EMPTY_SEQUENCE}' END"
+        else:
+            given = f"coalesce({to_json(bound.sql, bound.type)}, 'null')"
+        parts.append(f"{text(json.dumps(name.name))} || ':' || {given}")
     return "'{' || " + " || ',' || ".join(parts) + " || '}'" if parts else "'{}'"
 
 
@@ -134,6 +141,14 @@ def json_value(b: Any, node: Any, nodes: Any, scope: Scope) -> Typed:
             defaults[word] = b.coerce(b.bind(given, scope), kind, node).sql
     call = f"athena_json_value({_input(b, nodes[0], scope)}, {text(_path(b, nodes[1]))}, {_passed(b, options, scope)}, '{on['empty']}', '{on['error']}')"
     value = b.cast(Typed(f"{call}[2]", V), kind, node).sql
+    if kind.name != "varchar":  # a scalar that is not of the type is an error, too
+        b.lenient += 1
+        try:
+            loose = f"TRY({b.cast(Typed(f'{call}[2]', V), kind, node).sql})"
+        finally:
+            b.lenient -= 1
+        if on["error"] != "error":
+            value = f"CASE WHEN {loose} IS NULL THEN {defaults['error']} ELSE {loose} END"
     sql = f"CASE {call}[1] WHEN 'value' THEN {value} WHEN 'empty' THEN {defaults['empty']} WHEN 'error' THEN {defaults['error']} END"
     return Typed(sql, kind)
 

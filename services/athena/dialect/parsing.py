@@ -10,6 +10,8 @@ from sqlglot import exp
 from sqlglot.dialects.trino import Trino
 from sqlglot.tokens import TokenType  # type: ignore[attr-defined]
 
+from services.athena.dialect.pattern_parsing import RowPatternParsing
+from services.athena.dialect.pattern_parsing import words as _words
 from services.athena.errors import SqlRefused
 
 _OWN_SYNTAX = (
@@ -42,17 +44,6 @@ def _json_call(name: str) -> Any:
         return _parse_json_call(parser, name)
 
     return parse
-
-
-def _words(parser: Any, *words: str) -> bool:
-    """Take these words, in any case, or nothing."""
-    index = parser._index
-    for word in words:
-        if parser._curr is None or parser._curr.text.upper() != word:
-            parser._retreat(index)
-            return False
-        parser._advance()
-    return True
 
 
 def _on(parser: Any) -> dict[str, Any]:
@@ -159,9 +150,9 @@ def _words_ahead(parser: Any) -> bool:
 
 def _passed(parser: Any) -> Any:
     value = parser._parse_disjunction()
-    _format_json(parser)
+    is_json = _format_json(parser)
     _words(parser, "AS")
-    return (value, parser._parse_id_var())
+    return (value, parser._parse_id_var(), is_json)
 
 
 def _pairs(parser: Any) -> list[Any]:
@@ -180,12 +171,40 @@ def _pairs(parser: Any) -> list[Any]:
     return pairs
 
 
+_AFTER_VALUES = frozenset({
+    TokenType.UNION, TokenType.EXCEPT, TokenType.INTERSECT, TokenType.ORDER_BY, TokenType.LIMIT,
+    TokenType.OFFSET, TokenType.FETCH,
+})  # fmt: skip
+
+
+def _is_query_of_values(parser: Any) -> bool:
+    """Does `(VALUES …` ahead hold more than rows, directly inside its parentheses?"""
+    if parser._curr is None or parser._curr.token_type != TokenType.L_PAREN:
+        return False
+    if parser._next is None or parser._next.token_type != TokenType.VALUES:
+        return False
+    depth = 0
+    for token in parser._tokens[parser._index :]:
+        depth += {TokenType.L_PAREN: 1, TokenType.R_PAREN: -1}.get(token.token_type, 0)
+        if depth == 0:
+            return False
+        if depth == 1 and token.token_type in _AFTER_VALUES:
+            return True
+    return False
+
+
 class TrinoSql(Trino):
     """sqlglot's Trino without its rewriting of functions and indexes."""
 
     INDEX_OFFSET = 0
 
-    class Parser(Trino.Parser):  # type: ignore[misc, valid-type]
+    class Parser(RowPatternParsing, Trino.Parser):  # type: ignore[misc, valid-type]
+        def _parse_derived_table_values(self, *args: Any, **rest: Any) -> Any:
+            """`(VALUES … UNION …)` and `(VALUES … ORDER BY …)` are queries, not lists of rows."""
+            if _is_query_of_values(self):
+                return None
+            return super()._parse_derived_table_values(*args, **rest)
+
         FUNCTIONS: dict[str, Any] = {}  # noqa: RUF012
         FUNCTION_PARSERS = {  # noqa: RUF012
             **{k: v for k, v in Trino.Parser.FUNCTION_PARSERS.items() if k in _OWN_SYNTAX},
@@ -205,8 +224,14 @@ class TrinoSql(Trino):
 _DIALECT = TrinoSql()
 
 
+_IMMEDIATE = re.compile(r"\s*EXECUTE\s+IMMEDIATE\s+'((?:[^']|'')*)'\s*$", re.IGNORECASE)
+
+
 def parse(sql: str) -> exp.Expr:
     """One statement's tree. Raises SqlRefused with line and column."""
+    immediate = _IMMEDIATE.match(sql)
+    if immediate:
+        return parse(immediate[1].replace("''", "'"))
     try:
         trees = sqlglot.parse(sql, read=_DIALECT)
     except sqlglot.errors.SqlglotError as error:

@@ -6,6 +6,7 @@ SQL for DuckDB is ever ambiguous or needs a qualifier.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from services.athena.dialect import coercion, comparison, windows
 from services.athena.dialect.expressions import canonical, field_of
 from services.athena.dialect.function_calls import CallBinder
 from services.athena.dialect.functions import AGGREGATES
+from services.athena.dialect.pattern_queries import pattern_source
 from services.athena.dialect.relations import RelationBinder
 from services.athena.dialect.typed import OutputColumn, Query, Scope, ScopeColumn, Typed
 from services.athena.trino_types import Type
@@ -68,6 +70,10 @@ class QueryBinder(RelationBinder, CallBinder):
     def subquery(self, node: Any, scope: Scope) -> Query:
         """A query inside an expression: names of the outer query are visible."""
         saved = (self.grouped, self.in_aggregate)
+        pattern, self.pattern = self.pattern, None
+        if pattern is not None:
+            scope = Scope(parent=scope.parent)
+            pattern.queried = True
         outer = scope
         if self.grouped and not self.in_aggregate:
             outer = self._grouped_scope(scope)
@@ -76,6 +82,7 @@ class QueryBinder(RelationBinder, CallBinder):
             return self.query(node, outer)
         finally:
             self.grouped, self.in_aggregate = saved
+            self.pattern = pattern
 
     def _grouped_scope(self, scope: Scope) -> Scope:
         """Outer columns as an aggregated query's sub-query sees them: by their group's column."""
@@ -124,14 +131,16 @@ class QueryBinder(RelationBinder, CallBinder):
 
     def _set_operation(self, node: Any, outer: Scope | None) -> Query:
         left, right = self.query(node.this, outer), self.query(node.expression, outer)
+        if node.args.get("by_name"):
+            left, right = self._corresponding(node, left, right)
         if len(left.columns) != len(right.columns):
             raise self.refused(
                 node,
                 f"{_SET_WORDS[type(node)]} query has different number of fields: {len(left.columns)}, {len(right.columns)}",
                 "TYPE_MISMATCH",
             )
-        if node.args.get("by_name") or node.args.get("on"):
-            raise self.unsupported(node, "CORRESPONDING")
+        if node.args.get("on"):
+            raise self.unsupported(node, "CORRESPONDING BY")
         columns = []
         for place, (a, b) in enumerate(zip(left.columns, right.columns, strict=True), 1):
             kind = coercion.common(a.type, b.type)
@@ -149,6 +158,27 @@ class QueryBinder(RelationBinder, CallBinder):
         if any(node.args.get(k) for k in ("order", "limit", "offset")):
             return self._ordered_rows(node, query, outer)
         return query
+
+    def _corresponding(self, node: Any, left: Query, right: Query) -> tuple[Query, Query]:
+        """CORRESPONDING: the columns both have, in the left query's order."""
+        ours = {c.name.lower(): i for i, c in enumerate(left.columns)}
+        theirs = {c.name.lower(): i for i, c in enumerate(right.columns)}
+        shared = [name for name in ours if name in theirs]
+        if not shared:
+            raise self.refused(
+                node, "No corresponding columns between left and right side of set operation",
+                "SYNTAX_ERROR",
+            )  # fmt: skip
+        return (
+            self._picked(left, [ours[n] for n in shared]),
+            self._picked(right, [theirs[n] for n in shared]),
+        )
+
+    def _picked(self, query: Query, places: Sequence[int]) -> Query:
+        names = [self.fresh("c_") for _ in query.columns]
+        items = ", ".join(names[i] for i in places)
+        sql = f"SELECT {items} FROM ({query.sql}) AS {self.fresh('q')}({', '.join(names)})"
+        return Query(sql, [query.columns[i] for i in places])
 
     def converted(self, query: Query, kinds: Sequence[Type]) -> str:
         """The query with its columns brought to these types."""
@@ -178,8 +208,9 @@ class QueryBinder(RelationBinder, CallBinder):
     def _select(self, node: exp.Select, outer: Scope | None) -> Query:
         self.check_parts(node, _SELECT_PARTS)
         state = _Select(node, Scope(parent=outer))
-        saved = (self.grouped, self.in_aggregate, self.windows)
+        saved = (self.grouped, self.in_aggregate, self.windows, self.pattern_windows)
         self.grouped, self.in_aggregate = None, False
+        self.pattern_windows = {}
         self.windows = {w.this.name.lower(): w for w in node.args.get("windows") or []}
         try:
             state.from_sql = self.from_clause(node, state.scope)
@@ -189,7 +220,7 @@ class QueryBinder(RelationBinder, CallBinder):
             self._output_list(state)
             return self._assembled(state)
         finally:
-            self.grouped, self.in_aggregate, self.windows = saved
+            self.grouped, self.in_aggregate, self.windows, self.pattern_windows = saved
 
     def _where(self, node: exp.Select, scope: Scope) -> str:
         where = node.args.get("where")
@@ -220,25 +251,67 @@ class QueryBinder(RelationBinder, CallBinder):
             return grouped[text].sql
 
         group = state.node.args.get("group")
-        if (
-            group is not None
-            and group.args.get("all") is False
-            and (len(group.expressions) != 1 or not isinstance(group.expressions[0], exp.Column))
-        ):
-            raise self.unsupported(group, "GROUP BY DISTINCT with several grouping sets")
+        if group is not None and self._needs_expansion(group, state):
+            sets = grouping_sets(
+                [self._element(part, state, key) for part in _group_parts(group)],
+                distinct=group.args.get("all") is False,
+            )
+            if len(sets) > _MOST_SETS:
+                raise self.refused(group, f"GROUP BY has {len(sets)} grouping sets but can have at most {_MOST_SETS}",
+                                   "TOO_MANY_GROUPING_SETS")  # fmt: skip
+            listed = ", ".join(f"({', '.join(one)})" for one in sets)
+            state.group_sql = f" GROUP BY GROUPING SETS ({listed})"
+            self.grouped = grouped
+            return
         items = self._group_items(group, key) if group is not None else []
         state.group_sql = f" GROUP BY {', '.join(items)}" if items else ""
         self.grouped = grouped
 
+    def _needs_expansion(self, group: exp.Group, state: _Select) -> bool:
+        """AUTO, and DISTINCT over several sets: the sets are written out."""
+        parts = _group_parts(group)
+        simple = len(parts) == 1 and isinstance(parts[0], exp.Column)
+        return any(self._is_auto(p, state) for p in parts) or (
+            group.args.get("all") is False and not simple
+        )
+
+    def _is_auto(self, part: Any, state: _Select) -> bool:
+        return (
+            isinstance(part, exp.Column)
+            and len(part.parts) == 1
+            and part.name.upper() == "AUTO"
+            and not part.this.quoted
+            and self.resolve(["auto"], state.scope) is None
+        )
+
+    def _element(self, part: Any, state: _Select, key: Any) -> list[list[str]]:
+        """The grouping sets one element of GROUP BY stands for."""
+        if isinstance(part, exp.GroupingSets):
+            return [one for inner in part.expressions for one in self._element(inner, state, key)]
+        if isinstance(part, (exp.Rollup, exp.Cube)):
+            parts = [self._element(p, state, key)[0] for p in part.expressions]
+            return rolled_up(parts) if isinstance(part, exp.Rollup) else cubed(parts)
+        if isinstance(part, exp.Tuple):
+            return [[key(p) for p in part.expressions]]
+        if self._is_auto(part, state):
+            return [self._auto_keys(state, key)]
+        return [[key(part.this if isinstance(part, exp.Paren) else part)]]
+
+    def _auto_keys(self, state: _Select, key: Any) -> list[str]:
+        """GROUP BY AUTO: every selected expression that holds no aggregate."""
+        keys = []
+        for item in state.node.expressions:
+            inner = item.this if isinstance(item, exp.Alias) else item
+            if isinstance(inner, exp.Star):
+                names = [c.name for r in state.scope.relations for c in r.columns if not c.hidden]
+                keys += [key(exp.column(name, quoted=True)) for name in names]
+            elif not _has_aggregate(inner):
+                keys.append(key(inner))
+        return keys
+
     def _group_items(self, group: exp.Group, key: Any) -> list[str]:
         items = []
-        parts = [
-            *group.expressions,
-            *(group.args.get("grouping_sets") or []),
-            *(group.args.get("rollup") or []),
-            *(group.args.get("cube") or []),
-        ]
-        for part in parts:
+        for part in _group_parts(group):
             if isinstance(part, exp.GroupingSets):
                 items.append(
                     f"GROUPING SETS ({', '.join(self._group_set(p, key) for p in part.expressions)})"
@@ -380,6 +453,8 @@ class QueryBinder(RelationBinder, CallBinder):
         self._row_outputs(value, state)
 
     def _row_outputs(self, value: Typed, state: _Select) -> None:
+        if self.grouped is not None:
+            value = self.grouped.get(canonical(value.sql), value)
         pairs = zip(t.struct_names(value.type), value.type.fields, value.type.args, strict=True)
         for stored, name, kind in pairs:
             shown = name or f"_col{len(state.outputs)}"
@@ -419,6 +494,11 @@ class QueryBinder(RelationBinder, CallBinder):
             star = "*, " if state.from_sql else ""
             inner = f"SELECT {star}{', '.join(state.computed)}{state.from_sql}{state.where_sql}"
             return f" FROM ({inner}) AS {self.fresh('g')}"
+        if self.pattern_windows:
+            sql = f"(SELECT *{state.from_sql}{state.where_sql})"
+            for bound in self.pattern_windows.values():
+                sql = pattern_source(self, bound, sql)
+            return f" FROM {sql}"
         return state.from_sql + state.where_sql
 
     def _order(
@@ -578,6 +658,41 @@ class QueryBinder(RelationBinder, CallBinder):
         internal = [self.fresh("c_") for _ in columns]
         word = "UNION" if node.args.get("distinct", True) else "UNION ALL"
         return f"{name}({', '.join(internal)}) AS ({self.converted(anchor, kinds)} {word} {self.converted(step, kinds)})"
+
+
+_MOST_SETS = 2048
+
+
+def _group_parts(group: exp.Group) -> list[Any]:
+    return [
+        *group.expressions,
+        *(group.args.get("grouping_sets") or []),
+        *(group.args.get("rollup") or []),
+        *(group.args.get("cube") or []),
+    ]
+
+
+def grouping_sets(elements: Sequence[Sequence[list[str]]], distinct: bool) -> list[list[str]]:
+    """The sets of GROUP BY a, ROLLUP (b, c): every element's sets with every other's."""
+    sets = [list(itertools.chain(*chosen)) for chosen in itertools.product(*elements)]
+    unique = [list(dict.fromkeys(one)) for one in sets]
+    if not distinct:
+        return unique
+    seen: dict[frozenset[str], list[str]] = {}
+    for one in unique:
+        seen.setdefault(frozenset(one), one)
+    return list(seen.values())
+
+
+def rolled_up(parts: Sequence[list[str]]) -> list[list[str]]:
+    """ROLLUP (a, b): (a, b), (a), ()"""
+    return [list(itertools.chain(*parts[:count])) for count in range(len(parts), -1, -1)]
+
+
+def cubed(parts: Sequence[list[str]]) -> list[list[str]]:
+    """CUBE (a, b): (a, b), (a), (b), ()"""
+    chosen = (c for size in range(len(parts), -1, -1) for c in itertools.combinations(parts, size))
+    return [list(itertools.chain(*one)) for one in chosen]
 
 
 def _refers_to(node: Any, name: str) -> bool:

@@ -12,12 +12,14 @@ from sqlglot import exp
 from services.athena import trino_types as t
 from services.athena.dialect import coercion, comparison
 from services.athena.dialect.expressions import ExpressionBinder
+from services.athena.dialect.pattern_parsing import RowPattern
+from services.athena.dialect.pattern_queries import pattern_relation
 from services.athena.dialect.typed import OutputColumn, Query, Relation, Scope, ScopeColumn, Typed
 from services.athena.trino_types import Type
 
 _ITEM_PARTS = frozenset({
     "this", "db", "catalog", "alias", "joins", "sample", "expressions", "offset", "order", "limit",
-    "with_", "view", "outer", "ordinality", "laterals",
+    "with_", "view", "outer", "ordinality", "laterals", "partition_by",
 })  # fmt: skip
 _COLUMN_NAME = re.compile(r"\bc_\d+\b")
 
@@ -61,6 +63,7 @@ class RelationBinder(ExpressionBinder):
         self._tables = tables
         self.ctes: dict[str, tuple[str, list[OutputColumn]]] = {}
         self.windows: dict[str, Any] = {}
+        self.pattern_windows: dict[int, Any] = {}
         self.scans: list[TableScan] = []
 
     def query(self, node: Any, outer: Scope | None = None) -> Query:
@@ -94,6 +97,8 @@ class RelationBinder(ExpressionBinder):
             sql = self._unnest(node, scope)
         elif isinstance(node, exp.Lateral):
             sql = self._lateral(node, scope)
+        elif isinstance(node, RowPattern):
+            sql = pattern_relation(self, node, scope)
         elif isinstance(node, exp.Paren):
             return self._item(node.this, scope)
         else:
@@ -258,17 +263,17 @@ class RelationBinder(ExpressionBinder):
                 if isinstance(inner, exp.Anonymous) and str(inner.this).upper() == "ROW":
                     nodes = inner.expressions
                 elif isinstance(inner, exp.Cast):
-                    value = self.bind(inner, scope)
-                    if value.type.name == "row":
-                        return [
-                            Typed(f"({value.sql}).{n}", k)
-                            for n, k in zip(
-                                t.struct_names(value.type), value.type.args, strict=True
-                            )
-                        ]
-                    return [value]
+                    return self._spread(self.bind(inner, scope))
             return [self.bind(n, scope) for n in nodes]
-        return [self.bind(item, scope)]
+        return self._spread(self.bind(item, scope))
+
+    @staticmethod
+    def _spread(value: Typed) -> list[Typed]:
+        """A row stands for its fields."""
+        if value.type.name != "row":
+            return [value]
+        names = t.struct_names(value.type)
+        return [Typed(f"({value.sql}).{n}", k) for n, k in zip(names, value.type.args, strict=True)]
 
     # --- UNNEST
 

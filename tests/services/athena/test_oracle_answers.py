@@ -1,0 +1,42 @@
+"""What a real Trino answered to random statements is what this engine answers: types and values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from scripts.bench.trino_cases import Bench
+from services.athena.errors import QueryFailed
+from tests.services.athena import oracle
+
+
+@pytest.fixture(scope="module")
+def bench() -> Iterator[Bench]:
+    made = Bench(None)
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("group", ["row patterns"])
+def test_answers_are_trinos_in_types_and_values(bench: Bench, group: str) -> None:
+    wrong = []
+    seen = 0
+    for answer in oracle.answers(group):
+        seen += 1
+        if "error" in answer:
+            wrong += [f"{answer['sql']}: {e}" for e in _other_error(bench, answer)]
+        elif found := oracle.differs(bench, answer):
+            wrong.append(f"{answer['sql']}: {found}")
+    assert seen > 20
+    assert wrong == []
+
+
+def _other_error(bench: Bench, answer: dict[str, str]) -> list[str]:
+    name = answer["error"].partition(":")[0]
+    try:
+        oracle.ours(bench, answer["sql"])
+    except QueryFailed as error:
+        got = error.reason.partition(":")[0]
+        return [] if got == name else [f"{error.reason} instead of {answer['error']}"]
+    return [f"an answer instead of {answer['error']}"]
