@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -13,9 +14,14 @@ import hypothesis
 import pytest
 from botocore.config import Config
 
+from scripts.opensearch_release import install
 from services.localstack.engine import Engine, start
+from services.localstack.errors import EngineFailed
+from services.opensearch.distribution import default_home
+from services.opensearch.errors import SearchFailed
 from services.settings import Settings
 from tests.contract.engines import ENGINES
+from tests.waiting import wait_until
 
 # A loaded machine is slow, not wrong: no example has a deadline.
 hypothesis.settings.register_profile("riacho", deadline=None)
@@ -73,3 +79,43 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineUnderTest
     )
     with start(settings) as started:
         yield EngineUnderTest(started)
+
+
+@dataclasses.dataclass
+class SearchEngine(EngineUnderTest):
+    """An engine with an OpenSearch of its own."""
+
+    opensearch_url: str
+
+    def search_state(self) -> dict[str, Any]:
+        return self.engine.admin("search")
+
+
+@pytest.fixture(scope="session")
+def search_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SearchEngine]:
+    """One for all tests of this process: it is heavy. Its indexes are on disk, the rest is not."""
+    fetch_opensearch()
+    settings = Settings(
+        port=0,
+        data_dir=tmp_path_factory.mktemp("search-engine"),
+        stream_storage="memory",
+        object_storage="memory",
+        dynamodb="light",
+        stream_status_seconds=0.02,
+        search="on",
+        search_port=0,
+    )
+    with start(settings) as started:
+        found = SearchEngine(started, f"http://127.0.0.1:{started.settings.search_port}")
+        wait_until(lambda: found.search_state()["state"] == "running", 180, 0.2)
+        yield found
+
+
+def fetch_opensearch() -> None:
+    """The server's release is there, or the test is skipped where it cannot be fetched."""
+    try:
+        install(default_home())
+    except (SearchFailed, EngineFailed) as why:
+        if "CI" in os.environ:
+            raise
+        pytest.skip(str(why))

@@ -35,7 +35,7 @@ ROTATIONS = {
 class BulkClient(Protocol):
     """What we need of an opensearch-py client."""
 
-    def bulk(self, body: bytes) -> Mapping[str, Any]:
+    def bulk(self, *, body: bytes) -> Mapping[str, Any]:
         """The answer of `POST /_bulk`. Raises opensearch-py's TransportError."""
 
 
@@ -122,7 +122,7 @@ class OpenSearchIndex:
 
     def _bulk(self, rows: list[Row]) -> BulkOutcome:
         try:
-            return sort_out(rows, self._client.bulk(self._body(rows)))
+            return sort_out(rows, self._client.bulk(body=self._body(rows)))
         except OpenSearchConnectionError:
             return BulkOutcome(again=rows)
         except TransportError as error:

@@ -24,7 +24,7 @@ class Cluster:
         self.documents: dict[tuple[str, str], Any] = {}
         self.calls: list[int] = []
 
-    def bulk(self, body: bytes) -> Mapping[str, Any]:
+    def bulk(self, *, body: bytes) -> Mapping[str, Any]:
         lines = [orjson.loads(line) for line in body.splitlines()]
         pairs = list(zip(lines[::2], lines[1::2], strict=True))
         self.calls.append(len(pairs))
