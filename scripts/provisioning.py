@@ -69,6 +69,46 @@ def provision_table(dynamodb: Any, table_name: str, hash_key: str = "event_id") 
     return made
 
 
+def provision_search_delivery(
+    firehose: Any, name: str, *, stream_name: str, endpoint: str, index: str, bucket: str
+) -> bool:
+    """A delivery stream from a stream into an OpenSearch index; what fails goes to the bucket.
+
+    True when it was made, False when it was there.
+    """
+    account = "000000000000"
+    region = firehose.meta.region_name
+    role = f"arn:aws:iam::{account}:role/{name}"
+    made = _unless_there(
+        "ResourceInUseException",
+        lambda: firehose.create_delivery_stream(
+            DeliveryStreamName=name,
+            DeliveryStreamType="KinesisStreamAsSource",
+            KinesisStreamSourceConfiguration={
+                "KinesisStreamARN": f"arn:aws:kinesis:{region}:{account}:stream/{stream_name}",
+                "RoleARN": role,
+            },
+            AmazonopensearchserviceDestinationConfiguration={
+                "RoleARN": role,
+                "ClusterEndpoint": endpoint,
+                "IndexName": index,
+                "IndexRotationPeriod": "NoRotation",
+                "BufferingHints": {"IntervalInSeconds": 5, "SizeInMBs": 1},
+                "RetryOptions": {"DurationInSeconds": 7200},
+                "S3BackupMode": "FailedDocumentsOnly",
+                "S3Configuration": {"RoleARN": role, "BucketARN": f"arn:aws:s3:::{bucket}"},
+            },
+        ),
+    )
+
+    def status() -> str:
+        told = firehose.describe_delivery_stream(DeliveryStreamName=name)
+        return str(told["DeliveryStreamDescription"]["DeliveryStreamStatus"])
+
+    _wait(f"Delivery stream {name}", status, "ACTIVE")
+    return made
+
+
 def _unless_there(code: str, make: Callable[[], Any]) -> bool:
     try:
         make()

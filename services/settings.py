@@ -66,6 +66,9 @@ class Settings:
         "Whether the engine runs an OpenSearch of its own (`riacho up --with search`).",
         choices=("on", "off"),
     )
+    search_url: str = setting(
+        "", "An OpenSearch that runs elsewhere: domains made through AWS's API are that server."
+    )
     search_port: int = setting(9200, "The port of that OpenSearch; 0 takes a free one.")
     search_heap: str = setting("512m", "Java's heap of that OpenSearch.")
     search_home: str = setting("", "Where OpenSearch is unpacked; empty takes the user's cache.")

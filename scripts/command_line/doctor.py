@@ -7,32 +7,23 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 from rich.console import Console
 from rich.table import Table
 
+from scripts.command_line import doctor_compose
 from scripts.command_line.failures import ExitCode
+from scripts.command_line.finding import GOOD, LACKING, WARNING, Finding
 from scripts.command_line.target import data_folder, data_option
 from services.localstack.data_folder import find
 from services.localstack.environment import ENGINE_FOLDER, ENGINE_PYTHON, JARS, ROOT
 from services.opensearch.distribution import VERSION, default_home, is_installed
 from services.settings import Settings, from_environment
 
-GOOD, WARNING, LACKING = "good", "warning", "lacking"
 INSTALL = "run ./scripts/install"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing looked at. `mend` is empty when it is good."""
-
-    name: str
-    verdict: str
-    found: str
-    mend: str = ""
 
 
 @click.command()
@@ -42,7 +33,7 @@ class Finding:
 def doctor(ctx: click.Context, data: Path | None, as_json: bool) -> None:
     """Look at memory, disk, port, Python, Java and Docker; exit code 8 when something lacks."""
     settings = from_environment(data_dir=data_folder(data))
-    findings = [check(settings) for check in CHECKS]
+    findings = [check(settings) for check in CHECKS] + doctor_compose.findings()
     if as_json:
         click.echo(json.dumps([asdict(f) for f in findings]))
     else:
@@ -95,19 +86,6 @@ def judge_port(port: int, is_free: bool, is_ours: bool) -> Finding:
     return Finding(
         "port", LACKING, f"{port} is taken", "Stop what listens there, or riacho up --port 0."
     )
-
-
-def judge_docker(client: str | None, server: str | None, compose: str | None) -> Finding:
-    """Versions, None for what is not there. Docker is never needed by the embedded engine."""
-    if client is None:
-        return Finding("Docker", WARNING, "none", "Needed only for docker compose up.")
-    if server is None:
-        return Finding(
-            "Docker", WARNING, f"client {client}", "Start the Docker daemon for Compose."
-        )
-    if compose is None:
-        return Finding("Docker", WARNING, server, "Install the plug-in docker compose, version 2.")
-    return Finding("Docker", GOOD, f"{server}, compose {compose}")
 
 
 def judge_search(is_there: bool, wanted: bool, home: Path) -> Finding:
@@ -194,16 +172,6 @@ def search(settings: Settings) -> Finding:
     return judge_search(is_installed(home), wanted=settings.search == "on", home=home)
 
 
-def docker(settings: Settings) -> Finding:
-    program = shutil.which("docker")
-    if program is None:
-        return judge_docker(None, None, None)
-    client = _first_line([program, "version", "--format", "{{.Client.Version}}"])
-    server = _first_line([program, "version", "--format", "{{.Server.Version}}"])
-    compose = _first_line([program, "compose", "version", "--short"])
-    return judge_docker(client or "of unknown version", server, compose)
-
-
 def _first_line(command: list[str]) -> str | None:
     """The first line a program prints; None when it fails or is not there."""
     try:
@@ -223,5 +191,4 @@ CHECKS: tuple[Callable[[Settings], Finding], ...] = (
     java,
     dynamodb,
     search,
-    docker,
 )

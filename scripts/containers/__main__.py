@@ -15,9 +15,10 @@ import tempfile
 from pathlib import Path
 from types import FrameType
 
-from scripts.containers.base_images import LOCALSTACK, PYTHON, ROOT, debian_root, provide
+from scripts.containers.base_images import LOCALSTACK, OPENSEARCH, PYTHON, debian_root, provide
 from scripts.containers.daemon import daemon, install_plugins
 from scripts.containers.tools import ContainersUnavailable, run, succeeds, timed
+from services.localstack.environment import ROOT
 
 NEEDED_BYTES = 8_000_000_000
 #: Kept between runs when it is named: what is slow to fetch.
@@ -53,7 +54,7 @@ def _test(folder: Path, cache: Path, arguments: list[str]) -> int:
         debian_root(cache)
         install_plugins(cache / "packages", folder)
     with timed("base images"):
-        provide([PYTHON, LOCALSTACK], cache)
+        provide([PYTHON, LOCALSTACK, OPENSEARCH], cache)
     with timed("docker compose build"):
         run(["docker", "compose", "--project-directory", ROOT, "build"], seconds=900)
     pytest = [sys.executable, "-m", "pytest", str(ROOT / "tests" / "containers"), *arguments]

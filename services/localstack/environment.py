@@ -72,10 +72,11 @@ def _localstack(settings: Settings, port: int) -> dict[str, str]:
 
 def _search(settings: Settings) -> dict[str, str]:
     """Domains that are created through AWS's API are our OpenSearch, where one runs."""
-    if settings.search != "on":
+    embedded = f"http://127.0.0.1:{settings.search_port}" if settings.search == "on" else ""
+    if not (url := embedded or settings.search_url):
         return {}
     return {
-        "OPENSEARCH_CUSTOM_BACKEND": f"http://127.0.0.1:{settings.search_port}",
+        "OPENSEARCH_CUSTOM_BACKEND": url,
         # A domain's own host name would need a name server.
         "OPENSEARCH_ENDPOINT_STRATEGY": "path",
     }

@@ -6,6 +6,8 @@ import dataclasses
 import json
 import os
 import subprocess
+import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +31,13 @@ class Composed:
     overrides: dict[str, str]
 
     def __post_init__(self) -> None:
-        self.port, self.dashboard_port = free_port(), free_port()
+        self.port, self.dashboard_port, self.search_port = (free_port() for _ in range(3))
         self.environment = {
             **os.environ,
             **self.overrides,
             "RIACHO_PORT": str(self.port),
             "RIACHO_DASHBOARD_PORT": str(self.dashboard_port),
+            "RIACHO_SEARCH_PORT": str(self.search_port),
         }
 
     def compose(self, *arguments: str, seconds: float = SECONDS, check: bool = True) -> str:
@@ -104,10 +107,14 @@ class Composed:
             s["Running"] and s["Health"]["Status"] == "healthy" for s in states
         )
 
-    def recovers(self, container: str, service: str) -> None:
-        """Until Docker has started it again and its check is content."""
+    def crashes_and_restarts(self, service: str) -> None:
+        """Until Docker itself has started the container again."""
+        container = self.crash(service)
         wait_until(lambda: self.restarts(container) > 0, SECONDS, every=0.5)
-        wait_until(lambda: self.is_healthy(service), SECONDS, every=0.5)
+
+    def all_healthy(self, services: Sequence[str]) -> None:
+        for service in services:
+            wait_until(lambda s=service: self.is_healthy(s), 2 * SECONDS, every=0.5)  # type: ignore[misc]
 
     def client(self, service: str) -> Any:
         """A boto3 client on this machine, through the published port."""
@@ -124,12 +131,29 @@ class Composed:
         table = self.client("dynamodb").describe_table(TableName="orders")["Table"]
         return int(table["ItemCount"])
 
-    def ledger(self) -> Path:
-        """A copy of the producer's ledger, as it is now."""
-        copy = self.folder / "producer.ledger"
-        inside = f"{self.containers('producer')[0]}:/var/lib/riacho/ledgers/producer.ledger"
+    def ledger(self, service: str = "producer") -> Path:
+        """A copy of a producer's ledger, as it is now."""
+        copy = self.folder / f"{service}.ledger"
+        inside = f"{self.containers(service)[0]}:/var/lib/riacho/ledgers/{service}.ledger"
         _docker("cp", inside, str(copy))
         return copy
+
+    def search(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """What OpenSearch answers, through its published port."""
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.search_port}/{path}",
+            data=json.dumps(body).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            found: dict[str, Any] = json.load(answer)
+            return found
+
+    def documents(self) -> list[str]:
+        """The event ids in the index of the clickstream, doubled ones twice."""
+        query = {"size": 10_000, "_source": ["event_id"]}
+        hits = self.search("ecommerce*/_search", query)["hits"]["hits"]
+        return [hit["_source"]["event_id"] for hit in hits]
 
     def proof(self) -> Proof:
         return prove(

@@ -23,7 +23,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Composed:
     folder = tmp_path_factory.mktemp("compose")
     name = f"riacho-test-{uuid.uuid4().hex[:8]}"
     # Faster than a classroom, so that there is load; objects of the lake every two seconds.
-    return Composed(name, folder, {"RIACHO_RATE": "200", "RIACHO_MAX_AGE_SECONDS": "2"})
+    overrides = {"RIACHO_RATE": "200", "RIACHO_MAX_AGE_SECONDS": "2", "COMPOSE_PROFILES": ""}
+    return Composed(name, folder, overrides)
 
 
 @pytest.fixture(scope="session")

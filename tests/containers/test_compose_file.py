@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 
 from services.localstack.environment import ROOT
+from services.opensearch.distribution import VERSION
 
 GIB = 2**30
-ONE_SHOTS = {"provision", "reconcile"}
+ONE_SHOTS = {"provision", "opensearch-import", "dashboards-import", "reconcile"}
+#: Started only when they are named.
+ON_DEMAND = {"reconcile"}
 
 
 def services(resolved: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -37,7 +40,7 @@ def test_memory_of_the_default_set_is_limited_to_four_gibibytes(resolved: dict[s
     limits = {
         name: int(s.get("mem_limit", 0))
         for name, s in services(resolved).items()
-        if not s.get("profiles")
+        if name not in ON_DEMAND
     }
     assert all(limits.values()), limits
     assert sum(limits.values()) <= 4 * GIB, limits
@@ -59,12 +62,26 @@ def test_what_runs_for_long_is_checked_restarted_and_locked_down(resolved: dict[
             assert service["healthcheck"]["test"], name
 
 
-@pytest.mark.parametrize("name", ["localstack", "provision", "producer", "consumer", "dashboard"])
+@pytest.mark.parametrize(
+    "name", ["localstack", "provision", "producer", "clickstream", "consumer", "dashboard"]
+)
 def test_our_own_images_run_on_a_read_only_root(resolved: dict[str, Any], name: str) -> None:
     assert services(resolved)[name]["read_only"] is True
+
+
+def test_opensearch_needs_no_setting_of_the_hosts_kernel(resolved: dict[str, Any]) -> None:
+    settings = services(resolved)["opensearch"]["environment"]
+    assert settings["node.store.allow_mmap"] == "false"
+    assert settings["discovery.type"] == "single-node"
+
+
+def test_opensearch_and_its_dashboards_have_one_release(resolved: dict[str, Any]) -> None:
+    images = [services(resolved)[n]["image"] for n in ("opensearch", "opensearch-dashboards")]
+    assert {image.partition(":")[2] for image in images} == {VERSION}
 
 
 def test_every_variable_of_the_file_stands_in_env(resolved: dict[str, Any]) -> None:
     written = set(re.findall(r"^(\w+)=", (ROOT / ".env").read_text(), re.MULTILINE))
     used = set(re.findall(r"\$\{(\w+)", (ROOT / "docker-compose.yml").read_text()))
-    assert used == written
+    assert used == written - {"COMPOSE_PROFILES"}
+    assert "COMPOSE_PROFILES" in written

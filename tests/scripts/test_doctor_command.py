@@ -7,12 +7,11 @@ from pathlib import Path
 import pytest
 
 from scripts.command_line.doctor import (
-    Finding,
     judge_disk,
-    judge_docker,
     judge_memory,
     judge_port,
 )
+from scripts.command_line.finding import Finding
 
 GB = 1_000_000_000
 
@@ -31,10 +30,6 @@ GB = 1_000_000_000
         (judge_port(4566, is_free=False, is_ours=True), "good"),
         (judge_port(4566, is_free=False, is_ours=False), "lacking"),
         (judge_port(0, is_free=True, is_ours=False), "good"),
-        (judge_docker(None, None, None), "warning"),
-        (judge_docker("27", None, None), "warning"),
-        (judge_docker("27", "27", None), "warning"),
-        (judge_docker("27", "27", "2.29"), "good"),
     ],
 )
 def test_a_verdict_that_is_not_good_says_how_to_mend_it(finding: Finding, verdict: str) -> None:
