@@ -1,10 +1,12 @@
 """How quick our KCL worker is beside Amazon's and a plain boto3 loop; prints a table.
 
     python -m scripts.bench.kcl [--workers ours fan-out loop real] [--records 1000000]
+        [--parts start catch-up pair tail fail-over]
 
 All on our engine in one run, one after another: start to first record, catch-up of 200-byte
 records in 8 shards with one and with two workers, delay of a trickle of records, fail-over after
 SIGKILL, memory. Amazon's worker has the settings that shorten its waits (real_kcl.FAST).
+All of it takes some ten minutes with 1,000,000 records; `--parts` measures some of it only.
 """
 
 from __future__ import annotations
@@ -33,6 +35,8 @@ TRICKLE_PER_SECOND = 50
 #: Amazon's leader lock alone holds for 120 s after a kill.
 LONGEST_SECONDS = 200.0
 WORKERS = ("ours", "fan-out", "loop", "real")
+PARTS = ("start", "catch-up", "pair", "tail", "fail-over")
+STARTS = 3
 
 
 @dataclass
@@ -40,6 +44,7 @@ class Measured:
     """One kind of worker. Seconds, records a second, milliseconds, bytes; None: not measured."""
 
     worker: str
+    parts: Sequence[str] = PARTS
     start: float | None = None
     catch_up: float | None = None
     catch_up_records: int = 0
@@ -102,20 +107,35 @@ class Bench:
             more.append("retrieval_mode=FANOUT")
         return real_kcl.our_worker(name, url, stream, application, self._folder, *more, **_DELAYS)
 
-    def measure(self, records: int) -> Measured:
-        measured = Measured(self._kind, catch_up_records=records)
-        stream = self.stream(records)
-        self._catch_up(stream, measured)
-        if self._kind != "loop":
+    def measure(self, parts: Sequence[str], records: int) -> Measured:
+        measured = Measured(self._kind, parts, catch_up_records=records)
+        if "start" in parts:
+            self._starts(measured)
+        stream = self.stream(records) if {"catch-up", "pair"} & set(parts) else ""
+        if "catch-up" in parts:
+            self._catch_up(stream, measured)
+        if "pair" in parts and self._kind != "loop":
             self._catch_up_by_two(stream, measured)
-        self._trickle(measured)
+        if "tail" in parts:
+            self._tail(measured)
+        if "fail-over" in parts and self._kind != "loop":
+            self._fail_over(measured)
+        if stream:
+            self._kinesis.delete_stream(StreamName=stream)
         return measured
 
+    def _starts(self, measured: Measured) -> None:
+        """From the start of the process to the first record: the median of some applications."""
+        stream, took = self.stream(SHARDS * 500), []
+        for _ in range(1 if self._kind == "real" else STARTS):
+            started = time.time()
+            with self.worker(stream, _application()) as worker:
+                events = _wait(lambda worker=worker: _batches(worker), [worker])  # type: ignore[misc]
+                took.append(events[0]["t"] - started)
+        measured.start = statistics.median(took)
+
     def _catch_up(self, stream: str, measured: Measured) -> None:
-        started = time.time()
         with self.worker(stream, _application()) as worker:
-            events = _wait(lambda: _batches(worker), [worker])
-            measured.start = events[0]["t"] - started
             measured.catch_up = _rate(
                 _wait(lambda: _complete([worker], measured.catch_up_records), [worker], every=0.5)
             )
@@ -140,19 +160,16 @@ class Bench:
 
         _wait(both, workers, every=0.5)
 
-    def _trickle(self, measured: Measured) -> None:
-        """A few records a second: how long each is under way, then the holder is killed."""
-        stream, application = self.stream(SHARDS * 4), _application()
-        with ExitStack() as stack:
-            first = stack.enter_context(self.worker(stream, application))
-            _wait(lambda: _batches(first), [first])
+    def _tail(self, measured: Measured) -> None:
+        """A few records a second: how long each is under way."""
+        stream = self.stream(SHARDS * 4)
+        with self.worker(stream, _application()) as worker:
+            _wait(lambda: len({e["shard"] for e in _batches(worker)}) == SHARDS, [worker])
+            begun = time.time()
             self._trickle_for(stream, TRICKLE_SECONDS)
-            begun = time.time() - TRICKLE_SECONDS + 2
-            delays = sorted(d for e in _batches(first) if e["t"] > begun for d in e["delays"])
+            delays = sorted(d for e in _batches(worker) if e["t"] > begun for d in e["delays"])
             measured.delay_p50 = 1000 * statistics.median(delays)
             measured.delay_p99 = 1000 * delays[int(len(delays) * 0.99)]
-            if self._kind != "loop":
-                self._fail_over(stream, application, first, stack, measured)
 
     def _trickle_for(self, stream: str, seconds: float) -> None:
         until = time.time() + seconds
@@ -160,17 +177,19 @@ class Bench:
             self._put(stream, 1)
             time.sleep(max(0.0, now + 1 / TRICKLE_PER_SECOND - time.time()))
 
-    def _fail_over(
-        self,
-        stream: str,
-        application: str,
-        first: WorkerProcess,
-        stack: ExitStack,
-        measured: Measured,
-    ) -> None:
+    def _fail_over(self, measured: Measured) -> None:
         """From the kill of one worker until the other has had records of every shard."""
-        second = stack.enter_context(self.worker(stream, application))
-        self._wait_until_shared(stream, [first, second])
+        stream, application = self.stream(SHARDS * 4), _application()
+        with ExitStack() as stack:
+            first = stack.enter_context(self.worker(stream, application))
+            _wait(lambda: _batches(first), [first])
+            second = stack.enter_context(self.worker(stream, application))
+            self._wait_until_shared(stream, [first, second])
+            self._kill_and_wait(stream, first, second, measured)
+
+    def _kill_and_wait(
+        self, stream: str, first: WorkerProcess, second: WorkerProcess, measured: Measured
+    ) -> None:
         first.kill()
         killed = time.time()
         deadline = killed + LONGEST_SECONDS
@@ -242,7 +261,7 @@ def table(results: Sequence[Measured]) -> str:
     ]
     for m in results:
         fail_over = _number(m.fail_over, 1)
-        if m.fail_over is None and m.worker != "loop":
+        if m.fail_over is None and m.worker != "loop" and "fail-over" in m.parts:
             fail_over = f"> {LONGEST_SECONDS:.0f}"
         lines.append(
             f"| {m.worker} | {_number(m.start, 1)} | {_number(m.catch_up)} "
@@ -260,6 +279,7 @@ def _number(value: float | None, digits: int = 0) -> str:
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--workers", nargs="+", choices=WORKERS, default=list(WORKERS))
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--records", type=int, default=1_000_000)
     parser.add_argument(
         "--real-records", type=int, default=100_000, help="for Amazon's worker, which is slower"
@@ -272,7 +292,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for kind in options.workers:
             bench = Bench(peer, kind, Path(folder), kcl)
             records = options.real_records if kind == "real" else options.records
-            results.append(bench.measure(records))
+            results.append(bench.measure(options.parts, records))
             print(table(results[-1:]).splitlines()[-1], file=sys.stderr, flush=True)
     print(table(results))
 

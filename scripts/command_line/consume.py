@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from consumers.kcl import LOCAL, Scheduler, WorkerProgress
+from consumers.kcl import LOCAL, Scheduler, SchedulerSettings, WorkerProgress
 from consumers.kcl.errors import KclError
 from consumers.kcl.health import HealthEndpoint
 from consumers.processors.registry import PROCESSORS, load_processors
@@ -50,22 +50,57 @@ def _processors_help() -> str:
     show_default=True,
     help="Seconds until a silent worker's leases are taken.",
 )
-@click.option("--health-port", type=int, help="Tell at http://127.0.0.1:PORT how it goes.")
+@click.option("--fan-out", is_flag=True, help="Read by enhanced fan-out (SubscribeToShard).")
+@click.option(
+    "--on-error",
+    type=click.Choice(["stop", "retry", "dead-letter"]),
+    default="stop",
+    show_default=True,
+    help="When a processor raises: let the shard stand still, give it the same records again, "
+    "or send the failing record to --dead-letter and go on.",
+)
+@click.option(
+    "--dead-letter",
+    "dead_letter_stream",
+    metavar="STREAM",
+    help="The stream for records a processor fails on (with --on-error dead-letter).",
+)
+@click.option(
+    "--max-retries",
+    type=click.IntRange(0),
+    default=LOCAL.max_processor_retries,
+    show_default=True,
+    help="Tries before a failing record is looked for (with --on-error dead-letter).",
+)
+@click.option(
+    "--processor-timeout",
+    type=click.FloatRange(0.1),
+    help="Seconds after which a call of a processor counts as hanging: the worker is unhealthy.",
+)
+@click.option(
+    "--health-port",
+    type=click.IntRange(0, 65535),
+    help="Answer GET with the worker's health as JSON: 200, or 503 and why (0: a free port).",
+)
+@click.option(
+    "--health-host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Where --health-port listens; 0.0.0.0 in a container.",
+)
+@click.option("--metrics", is_flag=True, help="Send KCL's metrics to CloudWatch.")
 @click.option("--json", "as_json", is_flag=True, help="Print the progress as JSON lines.")
 @with_connection
 def consume(connection: Connection, stream_name: str, as_json: bool, **o: Any) -> None:
     """Run one worker until it is told to stop (Ctrl-C hands its leases back)."""
     kinesis = connection.client("kinesis")
     require_stream(kinesis, stream_name)
+    if (o["on_error"] == "dead-letter") != (o["dead_letter_stream"] is not None):
+        raise click.UsageError("--on-error dead-letter and --dead-letter STREAM belong together.")
+    if o["dead_letter_stream"] is not None:
+        require_stream(kinesis, o["dead_letter_stream"])
     try:
         factory = load_processors(o["specs"], connection.client, rejected=o["rejected"])
-        settings = replace(
-            LOCAL,
-            failover_time_millis=round(o["failover_seconds"] * 1000),
-            initial_position_in_stream=o["initial_position"],
-            # Objects of the raw zone are due by age too, also when no record comes any more.
-            call_process_records_even_for_empty_record_list=True,
-        )
         scheduler = Scheduler(
             o["application"] or f"{stream_name}-consumer",
             stream_name,
@@ -73,22 +108,49 @@ def consume(connection: Connection, stream_name: str, as_json: bool, **o: Any) -
             connection.client("dynamodb"),
             factory,
             worker_id=o["worker_id"],
-            settings=settings,
+            settings=_settings(o),
+            cloudwatch=connection.client("cloudwatch") if o["metrics"] else None,
             on_progress=_print_json if as_json else _Lines(),
         )
     except (KclError, ValueError) as error:
         raise click.ClickException(str(error)) from None
-    with _health(scheduler, o["health_port"]):
+    with _health_endpoint(scheduler, o["health_host"], o["health_port"]):
         _run(scheduler)
 
 
+def _settings(o: dict[str, Any]) -> SchedulerSettings:
+    """Those for one machine, with what the options say."""
+    timeout = o["processor_timeout"]
+    return replace(
+        LOCAL,
+        failover_time_millis=round(o["failover_seconds"] * 1000),
+        initial_position_in_stream=o["initial_position"],
+        retrieval_mode="FANOUT" if o["fan_out"] else "POLLING",
+        on_processor_error=o["on_error"].upper().replace("-", "_"),
+        max_processor_retries=o["max_retries"],
+        dead_letter_stream=o["dead_letter_stream"],
+        processor_timeout_millis=None if timeout is None else round(timeout * 1000),
+        metrics_level="DETAILED" if o["metrics"] else "NONE",
+        # Objects of the raw zone are due by age too, also when no record comes any more.
+        call_process_records_even_for_empty_record_list=True,
+    )
+
+
 @contextmanager
-def _health(scheduler: Scheduler, port: int | None) -> Iterator[None]:
+def _health_endpoint(scheduler: Scheduler, host: str, port: int | None) -> Iterator[None]:
+    """While the worker runs, if a port was named."""
     if port is None:
         yield
         return
-    endpoint = HealthEndpoint(scheduler.health, port)
+    try:
+        endpoint = HealthEndpoint(scheduler.health, port, host)
+    except OSError as error:
+        raise click.ClickException(
+            f"--health-port {port} of {host} cannot be had: {error.strerror}. "
+            "Name another, or 0 for a free one."
+        ) from None
     endpoint.start()
+    click.echo(f"Health: http://{host}:{endpoint.port}/", err=True)
     try:
         yield
     finally:

@@ -7,6 +7,8 @@ import json
 import signal
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -176,6 +178,116 @@ def test_poison_in_an_aggregate_is_set_aside_and_its_neighbours_are_not(pipeline
     code, proof = pipeline.reconcile()
     assert code == 1
     assert proof["verdicts"][1]["first_missing"] == ["e-4"]
+
+
+class Fragile:
+    """A processor that cannot take one record."""
+
+    def initialize(self, given: Any) -> None: ...
+
+    def process_records(self, given: Any) -> None:
+        if any(record.data == b"poison" for record in given.records):
+            raise ValueError("I cannot take poison")
+        given.checkpointer.checkpoint()
+
+    def lease_lost(self, given: Any) -> None: ...
+
+    def shard_ended(self, given: Any) -> None:
+        given.checkpointer.checkpoint()
+
+    def shutdown_requested(self, given: Any) -> None:
+        given.checkpointer.checkpoint()
+
+
+@contextmanager
+def fragile_worker(pipeline: Pipeline, *options: str) -> Iterator[str]:
+    """`riacho consume` by fan-out with a processor of one's own; the address of its health."""
+    log = pipeline.folder / "consume.log"
+    with log.open("wb") as told:
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "scripts.command_line.main", "consume"),
+                *("--stream", pipeline.name, *pipeline.there, "--fan-out", *options),
+                *("--processor", f"{__name__}:Fragile", "--health-port", "0"),
+            ],
+            stderr=told,
+        )
+    try:
+        wait_until(lambda: "Health: " in log.read_text(), seconds=60)
+        yield log.read_text().partition("Health: ")[2].split()[0]
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+
+
+def health(url: str) -> tuple[int, dict[str, Any]]:
+    try:
+        with urllib.request.urlopen(url, timeout=30) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as refused:
+        with refused:
+            return refused.code, json.load(refused)
+
+
+def test_a_failing_record_goes_to_the_dead_letter_stream_and_the_others_are_processed(
+    pipeline: Pipeline,
+):
+    kinesis, letters = pipeline.engine.client("kinesis"), f"{pipeline.name}-dead"
+    for name in (pipeline.name, letters):
+        provision_stream(kinesis, name, 1)
+    records = [{"Data": d, "PartitionKey": "k"} for d in (b"a", b"poison", b"b")]
+    kinesis.put_records(StreamName=pipeline.name, Records=records)
+    options = ("--on-error", "dead-letter", "--dead-letter", letters, "--max-retries", "0")
+    with fragile_worker(pipeline, *options, "--metrics") as url:
+        wait_until(lambda: health(url)[1]["records_processed"] == 3, seconds=60)
+        assert health(url)[0] == 200
+    consumers = kinesis.list_stream_consumers(
+        StreamARN=kinesis.describe_stream_summary(StreamName=pipeline.name)[
+            "StreamDescriptionSummary"
+        ]["StreamARN"]
+    )["Consumers"]
+    assert [c["ConsumerName"] for c in consumers] == [f"{pipeline.name}-consumer"]
+    iterator = kinesis.get_shard_iterator(
+        StreamName=letters, ShardId="shardId-000000000000", ShardIteratorType="TRIM_HORIZON"
+    )["ShardIterator"]
+    (letter,) = kinesis.get_records(ShardIterator=iterator)["Records"]
+    assert json.loads(letter["Data"])["data"] == "poison"
+    metrics = pipeline.engine.client("cloudwatch").list_metrics(
+        Namespace=f"{pipeline.name}-consumer"
+    )["Metrics"]
+    assert "RecordsProcessed" in {metric["MetricName"] for metric in metrics}
+
+
+def test_a_shard_that_stands_still_makes_the_worker_unhealthy(pipeline: Pipeline):
+    kinesis = pipeline.engine.client("kinesis")
+    provision_stream(kinesis, pipeline.name, 1)
+    kinesis.put_record(StreamName=pipeline.name, Data=b"poison", PartitionKey="k")
+    with fragile_worker(pipeline) as url:
+        wait_until(lambda: any("stands still" in p for p in health(url)[1]["problems"]), 60)
+        assert health(url)[0] == 503
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--on-error", "dead-letter"), "belong together"),
+        (("--dead-letter", "elsewhere"), "belong together"),
+        (("--on-error", "dead-letter", "--dead-letter", "nowhere"), "nowhere"),
+        (("--on-error", "skip"), "'skip' is not one of"),
+        (("--processor-timeout", "0"), "--processor-timeout"),
+    ],
+)
+def test_options_of_consume_that_do_not_fit_end_in_one_sentence(
+    pipeline: Pipeline, options: tuple[str, ...], sentence: str
+):
+    provision_stream(pipeline.engine.client("kinesis"), pipeline.name, 1)
+    told = riacho(
+        *("consume", "--stream", pipeline.name, "--processor", f"{__name__}:Fragile"),
+        *(*pipeline.there, *options),
+    )
+    assert told.returncode != 0
+    assert sentence in told.stderr
+    assert "Traceback" not in told.stderr
 
 
 def test_streams_lists_a_stream_and_its_shards(pipeline: Pipeline):
