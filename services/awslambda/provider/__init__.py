@@ -35,8 +35,11 @@ def awslambda() -> Service:
 
 
 @hooks.on_infra_ready()
-def go_on() -> None:
-    """Mappings of a former engine read on without waiting for a request to Lambda."""
+def go_on_invoking() -> None:
+    """Mappings and queued events of a former engine go on without a request to Lambda.
+
+    LocalStack knows a hook by its name alone: a second `go_on` would replace the first.
+    """
     settings = running().settings
     kept = settings.data_dir.resolve() / "lambda" / "functions.pickle"
     if settings.stream_storage == "disk" and kept.exists():

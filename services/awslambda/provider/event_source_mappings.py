@@ -30,6 +30,7 @@ from services.awslambda.event_source_mapping.shard_poller import ShardPoller
 from services.awslambda.event_source_mapping.source import StreamSource
 from services.awslambda.event_source_mapping.stream_poller import StreamPoller
 from services.awslambda.provider import kept_state
+from services.awslambda.provider.asynchronous_invocations import internal_client
 from services.awslambda.provider.function_metrics import Measured, metrics
 from services.kinesis.kinesis import make_kinesis
 from services.localstack.running import running
@@ -74,7 +75,6 @@ class StreamWorker(EsmWorker):
         self._role_arn = role_arn
         self._mapping = from_configuration(esm_config)
         self._stream_poller: StreamPoller | None = None
-        self._client_lock = threading.Lock()
 
     # -- states; see EsmWorker ---------------------------------------------------------------
 
@@ -202,12 +202,7 @@ class StreamWorker(EsmWorker):
             stored["LastProcessingResult"] = result
 
     def _client_of(self, service: str, arn: str) -> Any:
-        # Making a botocore client is not safe in several threads at once.
-        with self._client_lock:
-            if service == "s3":
-                # A bucket's ARN names neither region nor account: they are the function's.
-                return get_internal_client(self._mapping.function_arn, service="s3")
-            return get_internal_client(arn)
+        return internal_client(service, arn, self._mapping.function_arn)
 
 
 def _matches(pattern: dict[str, Any], event: dict[str, Any]) -> bool:

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import threading
-import time
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 from localstack.aws.connect import connect_to
 
+from services.awslambda.gathering import Gathering
 from services.awslambda.log_lines import LogEvent
 
 LOG = logging.getLogger(__name__)
 
-#: How long events gather before they are sent: AWS takes seconds. When sending takes long because
-#: many functions log, they gather longer, so that it never takes more than a tenth of the time.
+#: How long events gather before they are sent: AWS takes seconds.
 _GATHER_SECONDS = 0.2
-_LONGEST_GATHER_SECONDS = 2.0
-_GATHER_PER_SENDING = 9.0
 #: https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html
 _MAXIMUM_BATCH_EVENTS = 10_000
 _MAXIMUM_BATCH_BYTES = 1_048_576
@@ -37,42 +33,27 @@ class Stream(NamedTuple):
 
 
 class LogWriter:
-    """One thread for all functions; it sleeps while nothing is logged."""
+    """All functions' logs."""
 
     def __init__(self) -> None:
-        self._gathered: dict[Stream, list[LogEvent]] = {}
-        self._changed = threading.Condition()
-        self._thread: threading.Thread | None = None
+        self._gathering: Gathering[dict[Stream, list[LogEvent]]] = Gathering(
+            "lambda-log-writer", dict, _send_all, seconds=_GATHER_SECONDS
+        )
 
     def write(
         self, account_id: str, region: str, group: str, name: str, events: Sequence[LogEvent]
     ) -> None:
-        with self._changed:
+        if events:
             stream = Stream(account_id, region, group, name)
-            self._gathered.setdefault(stream, []).extend(events)
-            if self._thread is None:
-                self._thread = threading.Thread(
-                    target=self._run, name="lambda-log-writer", daemon=True
-                )
-                self._thread.start()
-            self._changed.notify()
+            self._gathering.add(lambda logs: logs.setdefault(stream, []).extend(events))
 
-    def _run(self) -> None:
-        pause, seconds = threading.Event(), _GATHER_SECONDS
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: bool(self._gathered))
-            pause.wait(seconds)
-            with self._changed:
-                gathered, self._gathered = self._gathered, {}
-            began = time.monotonic()
-            for stream, events in gathered.items():
-                try:
-                    _send(stream, events)
-                except Exception:
-                    LOG.exception("Cannot write to log stream %s of %s", stream.name, stream.group)
-            wanted = (time.monotonic() - began) * _GATHER_PER_SENDING
-            seconds = min(_LONGEST_GATHER_SECONDS, max(_GATHER_SECONDS, wanted))
+
+def _send_all(logs: dict[Stream, list[LogEvent]]) -> None:
+    for stream, events in logs.items():
+        try:
+            _send(stream, events)
+        except Exception:
+            LOG.exception("Cannot write to log stream %s of %s", stream.name, stream.group)
 
 
 def _send(stream: Stream, events: list[LogEvent]) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import logging
-import threading
 from collections import Counter
 from collections.abc import Mapping
 from functools import cache
@@ -12,11 +10,9 @@ from typing import Any, NamedTuple
 
 from localstack.aws.connect import connect_to
 
-LOG = logging.getLogger(__name__)
+from services.awslambda.gathering import Gathering
 
 _GATHER_SECONDS = 1.0
-
-
 #: A datum of PutMetricData has at most so many different values.
 _MAXIMUM_VALUES = 150
 
@@ -32,12 +28,12 @@ class Measured(NamedTuple):
 
 
 class MetricWriter:
-    """One thread for all functions; it sleeps while nothing is counted."""
+    """All functions' metrics."""
 
     def __init__(self) -> None:
-        self._gathered: dict[Measured, Counter[float]] = {}
-        self._changed = threading.Condition()
-        self._thread: threading.Thread | None = None
+        self._gathering: Gathering[dict[Measured, Counter[float]]] = Gathering(
+            "lambda-metric-writer", dict, _send, seconds=_GATHER_SECONDS
+        )
 
     def count(self, account_id: str, region: str, function_name: str, *metrics: str) -> None:
         """Add one to each of the metrics: `Invocations`, `Errors`."""
@@ -46,27 +42,11 @@ class MetricWriter:
 
     def measure(self, measured: Measured, value: float) -> None:
         """One value of a metric: `IteratorAge`, `Duration`."""
-        with self._changed:
-            self._gathered.setdefault(measured, Counter())[value] += 1
-            if self._thread is None:
-                self._thread = threading.Thread(
-                    target=self._run, name="lambda-metric-writer", daemon=True
-                )
-                self._thread.start()
-            self._changed.notify()
+        self._gathering.add(lambda figures: _add(figures, measured, value))
 
-    def _run(self) -> None:
-        pause = threading.Event()
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: bool(self._gathered))
-            pause.wait(_GATHER_SECONDS)
-            with self._changed:
-                gathered, self._gathered = self._gathered, {}
-            try:
-                _send(gathered)
-            except Exception:
-                LOG.exception("Cannot write %d metrics of functions", len(gathered))
+
+def _add(figures: dict[Measured, Counter[float]], measured: Measured, value: float) -> None:
+    figures.setdefault(measured, Counter())[value] += 1
 
 
 def _send(gathered: Mapping[Measured, Counter[float]]) -> None:

@@ -4,42 +4,93 @@ from __future__ import annotations
 
 import base64
 import io
+import logging
 from typing import IO, Any
 
 from localstack.aws.api import CommonServiceException, RequestContext, handler
 from localstack.aws.api.lambda_ import InvocationResponse, InvocationType
 from localstack.config import HostAndPort
 from localstack.services.lambda_ import provider as localstack_provider
-from localstack.services.lambda_.invocation import version_manager
+from localstack.services.lambda_.event_source_mapping.esm_worker import EsmState
+from localstack.services.lambda_.invocation import lambda_service, version_manager
 from localstack.services.lambda_.invocation.execution_environment import (
     ExecutionEnvironment,
 )
 from localstack.services.lambda_.invocation.lambda_models import Invocation, InvocationResult
 from localstack.services.lambda_.invocation.lambda_service import LambdaService
+from localstack.services.lambda_.invocation.models import lambda_stores
 from localstack.services.lambda_.invocation.version_manager import LambdaVersionManager
 from localstack.services.lambda_.provider import LambdaProvider
+from localstack.services.lambda_.provider_utils import get_function_version_from_arn
 from localstack.utils.strings import to_str
 
+from services.awslambda.asynchronous.event_queue import EventQueue
 from services.awslambda.limits import Refusal, refuse_payload
 from services.awslambda.provider import kept_state, quick_invoke
+from services.awslambda.provider.asynchronous_invocations import (
+    event_manager_class,
+    make_event_queue,
+)
 from services.awslambda.provider.event_source_mappings import StreamWorkerFactory
 from services.awslambda.provider.function_metrics import metrics
 from services.awslambda.ranges import refuse_numbers
 from services.localstack.running import running
+
+LOG = logging.getLogger(__name__)
 
 
 class FunctionsProvider(LambdaProvider):
     """Everything of the API that is not here is LocalStack's."""
 
     def __init__(self) -> None:
-        replace_parts(self)
+        self._events = make_event_queue(lambda: self.lambda_service)
+        replace_parts(self, self._events)
         kept_state.install()
         super().__init__()
         quick_invoke.register(self)
 
     def on_after_init(self) -> None:
         super().on_after_init()
-        kept_state.load(self)
+        try:
+            kept_state.load(self)
+        except Exception:
+            # LocalStack would tell nobody; what cannot be read stays where it is.
+            LOG.exception("What was kept of functions cannot be loaded")
+        self._events.go_on()
+
+    def on_after_state_load(self) -> None:
+        """One function or mapping that cannot be restored does not keep the others from it."""
+        try:
+            super().on_after_state_load()
+        except Exception:
+            LOG.exception("A function or a mapping could not be restored")
+        for _, _, store in lambda_stores.iter_stores():
+            for mapping in list(store.event_source_mappings.values()):
+                if mapping["UUID"] not in self.esm_workers:
+                    self._restore_mapping(mapping)
+
+    def _restore_mapping(self, mapping: Any) -> None:
+        try:
+            version = get_function_version_from_arn(mapping["FunctionArn"])
+            is_enabled = mapping.get("State") not in (EsmState.DISABLED, EsmState.DISABLING)
+            factory = localstack_provider.EsmWorkerFactory(mapping, version.config.role, is_enabled)
+            worker = factory.get_esm_worker()
+            worker.create()
+            self.esm_workers[worker.uuid] = worker
+        except Exception as error:
+            LOG.exception("Event source mapping %s cannot go on", mapping["UUID"])
+            mapping["LastProcessingResult"] = f"PROBLEM: {error}"
+
+    def _validate_destination_config(self, store: Any, function_name: str, config: Any) -> None:
+        """S3 takes failures too, which LocalStack does not know."""
+        destination = (config.get("OnFailure") or {}).get("Destination") or ""
+        if destination.startswith("arn:aws:s3:::"):
+            config = {name: value for name, value in config.items() if name != "OnFailure"}
+        super()._validate_destination_config(store, function_name, config)
+
+    def on_before_stop(self) -> None:
+        self._events.stop()
+        super().on_before_stop()
 
     @handler("CreateFunction", expand=False)
     def create_function(self, context: RequestContext, request: Any) -> Any:
@@ -89,7 +140,7 @@ def _refuse(refusal: Refusal | None) -> None:
         )
 
 
-def replace_parts(provider: FunctionsProvider) -> None:
+def replace_parts(provider: FunctionsProvider, events: EventQueue) -> None:
     """Put our parts where LocalStack looks its own up. May be called again."""
 
     class WorkerFactory(StreamWorkerFactory):
@@ -99,6 +150,7 @@ def replace_parts(provider: FunctionsProvider) -> None:
             return provider.lambda_service
 
     localstack_provider.EsmWorkerFactory = WorkerFactory
+    lambda_service.LambdaEventManager = event_manager_class(events)
     localstack_provider.localstack_host = _host_of_function_urls
 
     def count_invocation(function_name: str, account_id: str, region_name: str) -> None:

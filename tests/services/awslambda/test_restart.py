@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import uuid
@@ -53,6 +54,9 @@ class Restarted:
         old.process.wait()
         self._engine = EngineUnderTest(start(replace(old.settings, port=old.settings.port)))
 
+    def advance_clock(self, seconds: float) -> None:
+        self._engine.advance_clock(seconds)
+
     def stop(self) -> None:
         self._engine.engine.stop()
 
@@ -62,6 +66,48 @@ def restarted(tmp_path: Path) -> Iterator[Restarted]:
     engine = Restarted(tmp_path)
     yield engine
     engine.stop()
+
+
+#: Fails until `GO` is there, and tells each event that it was called with.
+LATE = """
+import os
+
+def handler(event, context):
+    with open(os.environ["FILE"], "a") as file:
+        file.write(f"{event['n']}\\n")
+    if event["n"] == "fails" and not os.path.exists(os.environ["GO"]):
+        raise ValueError("not yet")
+    return event["n"]
+"""
+
+
+@pytest.mark.slow
+def test_events_that_were_accepted_run_after_kill_9(restarted: Restarted) -> None:
+    awslambda = restarted.client("lambda")
+    file, go = restarted.folder / "file", restarted.folder / "go"
+    variables = {"FILE": str(file), "GO": str(go)}
+    function = deploy(awslambda, LATE, Environment={"Variables": variables})
+
+    def accept(n: str) -> None:
+        answer = awslambda.invoke(
+            FunctionName=function, InvocationType="Event", Payload=json.dumps({"n": n})
+        )
+        assert answer["StatusCode"] == 202
+
+    accept("fails")
+    wait_until(lambda: file.exists() and "fails" in file.read_text(), seconds=60)
+    for number in range(20):
+        accept(str(number))
+    restarted.kill_and_start_again()
+    go.touch()
+
+    def seen() -> list[str]:
+        return file.read_text().splitlines()
+
+    wait_until(lambda: set(seen()) == {*map(str, range(20)), "fails"}, seconds=60)
+    # The retry that was due in a minute; the new engine's clock knows of it.
+    restarted.advance_clock(61)
+    wait_until(lambda: seen().count("fails") == 2, seconds=60)
 
 
 @pytest.mark.slow

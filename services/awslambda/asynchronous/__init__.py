@@ -1,0 +1,1 @@
+"""Asynchronous invocations: a durable queue of events, their retries and their destinations."""
