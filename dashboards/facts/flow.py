@@ -17,6 +17,8 @@ from dashboards.facts.metrics import (
     rate_per_second,
     read_metrics,
 )
+from dashboards.facts.readers import Reader, readers
+from dashboards.facts.streams import read_leases, read_shards
 
 #: A source read more than a minute late is stuck: buffers wait less than that on most settings.
 STUCK_AGE_SECONDS = 300.0
@@ -71,6 +73,7 @@ class _Found:
     mappings: list[dict[str, Any]]
     tables: list[dict[str, Any]]
     alarms: list[dict[str, Any]]
+    readers: list[Reader] = field(default_factory=list)
 
 
 def read_flow(aws: Aws, now: float) -> Flow:
@@ -84,6 +87,7 @@ def read_flow(aws: Aws, now: float) -> Flow:
         listed(lambda: _tables(aws.client("glue")), problems, "Glue"),
         listed(lambda: _alarms(aws.client("cloudwatch")), problems, "CloudWatch"),
     )
+    found.readers = listed(lambda: _readers(aws, found.streams), problems, "DynamoDB")
     metrics = read_metrics(aws.client("cloudwatch"), _wanted(found), now)
     return draw(found, metrics, now, problems)
 
@@ -109,6 +113,8 @@ def draw(
         nodes[key] = Node(key, "function", name, function.get("State", ""))
     for mapping in found.mappings:
         _draw_mapping(mapping, metrics, now, nodes, edges)
+    for reader in found.readers:
+        _draw_reader(reader, nodes, edges)
     for table in found.tables:
         _draw_table(table, nodes, edges)
     for alarm in found.alarms:
@@ -147,6 +153,7 @@ COLOURS = {
     "stream": ("#1565c0", "white"),
     "delivery stream": ("#2e7d32", "white"),
     "function": ("#b45309", "white"),
+    "consumer": ("#9a3412", "white"),
     "bucket": ("#00695c", "white"),
     "table": ("#4527a0", "white"),
     "alarm": ("#4b5563", "white"),
@@ -234,6 +241,13 @@ def _draw_mapping(
     edges.append(Edge(start, key, rate_per_second(invoked, now) if invoked else None, lag))
 
 
+def _draw_reader(reader: Reader, nodes: dict[str, Node], edges: list[Edge]) -> None:
+    key = f"consumer:{reader.application}"
+    detail = f"{reader.workers} workers · {reader.leases} leases"
+    nodes[key] = Node(key, "consumer", reader.application, "", detail)
+    edges.append(Edge(f"stream:{reader.stream_name}", key))
+
+
 def _draw_table(table: dict[str, Any], nodes: dict[str, Node], edges: list[Edge]) -> None:
     location = (table.get("StorageDescriptor") or {}).get("Location") or ""
     bucket_name = location.removeprefix("s3://").partition("/")[0]
@@ -285,6 +299,15 @@ def _streams(kinesis: Any) -> list[dict[str, Any]]:
         kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]
         for name in names
     ]
+
+
+def _readers(aws: Aws, streams: list[dict[str, Any]]) -> list[Reader]:
+    """KCL applications. Nobody reads where there is no stream: DynamoDB is not even asked then."""
+    if not streams:
+        return []
+    leases = read_leases(aws.client("dynamodb"))
+    names = [stream["StreamName"] for stream in streams] if leases else []
+    return readers(leases, {name: read_shards(aws.client("kinesis"), name) for name in names})
 
 
 def _delivery_streams(firehose: Any) -> list[dict[str, Any]]:
