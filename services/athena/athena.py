@@ -337,6 +337,8 @@ def _suffix(kind: statements.Kind) -> str:
         "UPDATE",
         "DELETE",
         "MERGE",
+        "OPTIMIZE",
+        "VACUUM",
     ):
         return ""
     return ".csv" if kind.statement_type == "DML" else ".txt"

@@ -176,6 +176,7 @@ class MemoryGlue:
         now = time.time()
         self._tables[key] = {
             **given, "Name": key[1], "DatabaseName": database, "CreateTime": now, "UpdateTime": now,
+            "VersionId": "0",
         }  # fmt: skip
         self._partitions[key] = {}
         return {}
@@ -187,7 +188,12 @@ class MemoryGlue:
     def _update_table(self, request: Shape) -> Shape:
         given = request["TableInput"]
         table = self._table(request["DatabaseName"], given["Name"])
-        table.update({**given, "Name": table["Name"], "UpdateTime": time.time()})
+        if request.get("VersionId") not in (None, table["VersionId"]):
+            raise CatalogRefused("ConcurrentModificationException", "Another version is current.")
+        version = str(int(table["VersionId"]) + 1)
+        table.update(
+            {**given, "Name": table["Name"], "UpdateTime": time.time(), "VersionId": version}
+        )
         return {}
 
     def _delete_table(self, request: Shape) -> Shape:

@@ -17,6 +17,7 @@ from services.athena import (
     duckdb_functions,
     duckdb_sandbox,
     rendering,
+    table_files,
     table_scan,
     trino_types,
     written_tables,
@@ -103,6 +104,16 @@ class DuckDbEngine:
             return self._explain(text[found.end() :], context)
         if re.match(r"EXECUTE\b", text, re.IGNORECASE):
             return self._execute_prepared(text, context)
+        if re.match(r"(OPTIMIZE|VACUUM)\b", text, re.IGNORECASE):
+            from services.athena.iceberg import statements
+
+            if (kept := statements.maintain(self, text, context)) is not None:
+                return kept
+            raise SqlRefused(
+                "mismatched input, expecting OPTIMIZE t REWRITE DATA USING BIN_PACK or VACUUM t",
+                1,
+                1,
+            )
         if unload := written_tables.unload_of(text):
             return written_tables.unload(self, unload, context)
         tree = parse(text)
@@ -113,12 +124,9 @@ class DuckDbEngine:
         if isinstance(tree, exp.Insert):
             return written_tables.insert(self, tree, context)
         if isinstance(tree, (exp.Update, exp.Delete, exp.Merge)):
-            raise SqlRefused(
-                "Modifying Hive table rows is only supported for transactional tables",
-                1,
-                1,
-                "NOT_SUPPORTED",
-            )
+            from services.athena.iceberg import statements  # PyIceberg takes a second to load
+
+            return statements.change_rows(self, tree, context)
         if isinstance(tree, exp.Command):
             raise SqlRefused(
                 f"{str(tree.this).upper()} is not supported by this engine", 1, 1, "NOT_SUPPORTED"
@@ -144,8 +152,7 @@ class DuckDbEngine:
     ) -> tuple[Translated, str]:
         """The statement, and its SQL with every scan filled in."""
         began = time.monotonic()
-        translator = Translator(context.catalog, context.database, context.now, context.parameters)
-        translated = translator.translate(tree)
+        translated = self.translator(context, context.parameters).translate(tree)
         sql = translated.query.sql
         for scan in translated.scans:
             sql = sql.replace(
@@ -154,13 +161,32 @@ class DuckDbEngine:
         context.planning_millis = int((time.monotonic() - began) * 1000)
         return translated, sql
 
+    def translator(self, context: QueryContext, parameters: Sequence[str] = ()) -> Translator:
+        """What binds one statement to the catalog."""
+
+        def iceberg_columns(table: dict[str, Any]) -> dict[str, Any]:
+            from services.athena.iceberg import statements
+
+            return statements.columns_of(table, context, self.store)
+
+        return Translator(
+            context.catalog, context.database, context.now, parameters,
+            iceberg_columns=iceberg_columns,
+        )  # fmt: skip
+
     # --- scans
 
     def _scan_sql(self, scan: TableScan, sql: str, context: QueryContext, connection: Any) -> str:
+        if table_files.is_iceberg(scan.table):
+            from services.athena.iceberg import statements
+
+            columns = scan.table["$columns"]
+            named = [c for c in columns if _is_used(scan.columns[c], sql)]
+            return statements.scan_sql(self, connection, scan.table, columns, named, context)
         chosen = PartitionFilter(
             scan.allowed, self._keep(scan, connection) if scan.conjuncts else None
         )
-        register = lambda arrow: self._register(connection, arrow)  # noqa: E731
+        register = lambda arrow: self.register(connection, arrow)  # noqa: E731
         used = {column for column in _OF_OBJECTS if _is_used(scan.columns.get(column), sql)}
         found = self.files.scan(scan.table, context, chosen, register, names_objects=bool(used))
         known = bool(used & _KNOWN_OF_OBJECTS.keys())
@@ -171,7 +197,7 @@ class DuckDbEngine:
         ]  # fmt: skip
         return f"SELECT {', '.join(listed)} FROM {source}"
 
-    def _register(self, connection: Any, arrow: Any) -> str:
+    def register(self, connection: Any, arrow: Any) -> str:
         view = f"_arrow{next(self._names)}"
         connection.register(view, arrow)
         return view
@@ -242,7 +268,9 @@ class DuckDbEngine:
         )
 
     def _execute_prepared(self, text: str, context: QueryContext) -> Answer:
-        found = re.match(r"EXECUTE\s+(\w+)(?:\s+USING\s+(.*))?$", text, re.IGNORECASE | re.DOTALL)
+        found = re.match(
+            r"EXECUTE\s+\"?([^\s\"]+)\"?(?:\s+USING\s+(.*))?$", text, re.IGNORECASE | re.DOTALL
+        )
         if not found:
             raise SqlRefused("mismatched input after 'EXECUTE'", 1, 9)
         prepared = context.prepared(found[1])

@@ -130,6 +130,14 @@ class AddColumns:
 
 
 @dataclass(frozen=True)
+class RenameTable:
+    """Of Iceberg tables only: Athena renames no other."""
+
+    name: Name
+    new: Name
+
+
+@dataclass(frozen=True)
 class ReplaceColumns:
     name: Name
     columns: tuple[ColumnDefinition, ...]
@@ -218,7 +226,7 @@ class DescribeDatabase:
 
 Statement = (
     CreateDatabase | DropDatabase | AlterDatabase | CreateTable | DropTable | AddPartitions
-    | DropPartitions | RenamePartition | SetLocation | AddColumns | ReplaceColumns | ChangeColumn
+    | DropPartitions | RenamePartition | SetLocation | RenameTable | AddColumns | ReplaceColumns | ChangeColumn
     | DropColumn | SetProperties | UnsetProperties | RepairTable | ShowDatabases | ShowTables
     | ShowColumns | ShowPartitions | ShowCreate | ShowProperties | Describe | DescribeDatabase
 )  # fmt: skip
@@ -636,6 +644,8 @@ def _alter_table(p: Parser) -> Statement:
     if p.take("CHANGE"):
         p.take("COLUMN")
         return ChangeColumn(name, p.identifier().lower(), p.column())
+    if p.take("RENAME", "TO"):
+        return RenameTable(name, p.name())
     if p.take("UNSET", "TBLPROPERTIES"):
         exists = p.if_exists()
         p.expect("(")

@@ -20,6 +20,7 @@ from services.athena import (
 )
 from services.athena.catalog import Catalog
 from services.athena.errors import QueryFailed
+from services.athena.iceberg import ddl as iceberg_ddl
 from services.athena.object_store import ObjectStore
 
 Shape = dict[str, Any]
@@ -36,7 +37,7 @@ class Lines:
 
 @dataclass(frozen=True)
 class HiveStatements:
-    """`database` is the query's; `location` the folder a managed (Iceberg) table goes to."""
+    """`database` is the query's."""
 
     catalog: Catalog
     store: ObjectStore
@@ -45,6 +46,8 @@ class HiveStatements:
 
     def run(self, sql: str) -> Lines:
         statement = ddl.parse(sql)
+        if iceberg_ddl.run(self, statement):
+            return Lines()
         return _RUN[type(statement)](self, statement)
 
     # --- finding things
@@ -128,14 +131,8 @@ class HiveStatements:
     # --- tables
 
     def create_table(self, s: ddl.CreateTable) -> Lines:
-        iceberg = s.properties.get("table_type", "").upper() == "ICEBERG"
-        if not s.external and not iceberg:
+        if not s.external:
             raise ddl.DdlRefused("missing EXTERNAL at 'TABLE' near '<EOF>'", 1, 8)
-        if iceberg:
-            raise QueryFailed(
-                "NOT_SUPPORTED: Iceberg tables are not supported by this engine; create an external "
-                "table over Parquet, or CREATE TABLE … AS SELECT with format = 'PARQUET'"
-            )
         database, name = self._where(s.name)
         if s.like:
             source = self._table(s.like)
@@ -484,7 +481,7 @@ def _table_of(name: str, s: ddl.CreateTable, now: float) -> Shape:
         properties.setdefault("serialization.format", "1")
     descriptor = table_format.descriptor(
         _columns(s.columns),
-        s.location or "",
+        (s.location or "").rstrip("/"),
         serde or "",
         formats,
         properties,

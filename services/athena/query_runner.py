@@ -168,11 +168,13 @@ class QueryRunner:
     def _keep_statement(self, execution: QueryExecution) -> None:
         """PREPARE name FROM … and DEALLOCATE PREPARE name."""
         text = statements.without_leading_comments(execution.query)
-        found = re.match(r"PREPARE\s+(\w+)\s+FROM\s+(.*)$", text, re.IGNORECASE | re.DOTALL)
+        found = re.match(
+            r"PREPARE\s+\"?([^\s\"]+)\"?\s+FROM\s+(.*)$", text, re.IGNORECASE | re.DOTALL
+        )
         if found:
             self._statement(execution, found[1], found[2].strip().rstrip(";"))
         else:
-            gone = re.match(r"DEALLOCATE\s+PREPARE\s+(\w+)", text, re.IGNORECASE)
+            gone = re.match(r"DEALLOCATE\s+PREPARE\s+\"?([^\s\"]+)\"?", text, re.IGNORECASE)
             if not gone:
                 raise QueryFailed("SYNTAX_ERROR: line 1:1: mismatched input", error_type=1006)
             self._statement(execution, gone[1], None)

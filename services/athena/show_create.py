@@ -24,6 +24,8 @@ def table(entry: Shape) -> str:
             "FAILED: SemanticException This is a view: use SHOW CREATE VIEW", error_type=1003
         )
     stored = entry["StorageDescriptor"]
+    if (entry.get("Parameters") or {}).get("table_type", "").upper() == "ICEBERG":
+        return _iceberg(entry)
     lines = [f"CREATE EXTERNAL TABLE `{entry['DatabaseName']}.{entry['Name']}`("]
     lines += _listed([_column(column) for column in stored.get("Columns") or []], ")")
     comment = (entry.get("Parameters") or {}).get("comment")
@@ -44,6 +46,23 @@ def table(entry: Shape) -> str:
         shown = [f"  {_quoted(k)}={_quoted(str(v))}" for k, v in sorted(parameters.items())]
         lines += ["TBLPROPERTIES (", *_listed(shown, ")")]
     return "\n".join(lines)
+
+
+#: What the catalog notes of an Iceberg table beside its own properties.
+_NOTED = ("table_type", "metadata_location", "previous_metadata_location", "EXTERNAL", "comment",
+          "format-version")  # fmt: skip
+
+
+def _iceberg(entry: Shape) -> str:
+    """https://docs.aws.amazon.com/athena/latest/ug/querying-iceberg-table-metadata.html"""
+    stored, parameters = entry["StorageDescriptor"], entry.get("Parameters") or {}
+    lines = [f"CREATE TABLE {entry['DatabaseName']}.{entry['Name']} ("]
+    lines += _listed([_column(column).replace("`", "") for column in stored["Columns"]], ")")
+    lines += [f"LOCATION '{stored['Location']}'", "TBLPROPERTIES ("]
+    shown = {"table_type": "iceberg"} | {k: v for k, v in parameters.items() if k not in _NOTED}
+    return "\n".join(
+        [*lines, *_listed([f"  {_quoted(k)}={_quoted(v)}" for k, v in shown.items()], ")")]
+    )
 
 
 def _listed(items: list[str], end: str) -> list[str]:

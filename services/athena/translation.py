@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +37,7 @@ class Translator:
     now: float
     parameters: Sequence[str] = ()
     depth: int = 0
+    iceberg_columns: Callable[[dict[str, Any]], dict[str, Type]] | None = None
 
     def translate(self, tree: Any) -> Translated:
         """Raises SqlRefused, SqlNotSupported with line and column."""
@@ -62,12 +63,21 @@ class Translator:
         if database == "information_schema":
             return information_schema.source(self.catalog, name, node, binder)
         if name.endswith("$partitions"):
-            return self._partitions(node, database, name.removesuffix("$partitions"))
-        table = self.find(node, database, name)
+            hive = self.find(node, database, name.removesuffix("$partitions"))
+            if not table_files.is_iceberg(hive):
+                return self._partitions(node, database, name.removesuffix("$partitions"))
+        table = self.find(node, database, name.partition("$")[0] or name)
         if table_files.is_view(table):
             return self._view(table, binder, node)
         if table_files.is_iceberg(table):
-            raise binder.unsupported(node, "Iceberg tables are not supported by this engine")
+            return self._iceberg(node, database, table, name.partition("$")[2])
+        if "$" in name:
+            table = self.find(node, database, name)
+        if node.args.get("version") is not None:
+            line, column = position(node)
+            raise SqlRefused(
+                "This connector does not support versioned tables", line, column, "NOT_SUPPORTED"
+            )
         descriptor = table.get("StorageDescriptor") or {}
         columns = [
             (n, k, False)
@@ -77,6 +87,30 @@ class Translator:
         columns += [(n, k, True) for n, k in keys.items()]
         columns += [(n, k, False) for n, k in _HIDDEN]
         return TableSource(columns, table=table, database=database)
+
+    def _iceberg(
+        self, node: Any, database: str, table: dict[str, Any], inspected: str
+    ) -> TableSource:
+        """An Iceberg table at a version, or what `"table$inspected"` tells of it."""
+        from services.athena.iceberg.tables import METADATA_TABLES  # PyIceberg loads slowly
+
+        if inspected and inspected not in METADATA_TABLES:
+            line, column = position(node)
+            raise SqlRefused(
+                f"Table 'awsdatacatalog.{database}.{table['Name']}${inspected}' does not exist",
+                line, column, "TABLE_NOT_FOUND",
+            )  # fmt: skip
+        if inspected:
+            columns = METADATA_TABLES[inspected]
+        elif self.iceberg_columns is not None:
+            columns = self.iceberg_columns(table)
+        else:
+            columns = table_files.column_types(table["StorageDescriptor"].get("Columns") or [])
+        entry = {
+            **table, "$inspect": inspected, "$version": node.args.get("version"), "$columns": columns,
+        }  # fmt: skip
+        listed = [(name, kind, False) for name, kind in columns.items()]
+        return TableSource(listed, table=entry, database=database)
 
     def _where(self, node: Any, parts: list[str]) -> tuple[str, str]:
         if len(parts) == 3 and parts[0] not in ("awsdatacatalog", "hive"):
@@ -113,6 +147,7 @@ class Translator:
             self.now,
             (),
             self.depth + 1,
+            self.iceberg_columns,
         )
         nested = QueryBinder(inner.tables, (), self.now)
         nested._unique, nested.scans = binder._unique, binder.scans

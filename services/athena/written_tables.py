@@ -16,6 +16,7 @@ from services.athena import (
     duckdb_errors,
     object_store,
     partition_values,
+    table_files,
     table_format,
     trino_types,
     written_files,
@@ -128,7 +129,9 @@ def create_table(engine: Any, tree: exp.Create, sql: str, context: QueryContext)
         )
     options = properties_of(_with_clause(sql))
     if options.get("table_type", "").upper() == "ICEBERG":
-        raise SqlRefused("Iceberg tables are not supported by this engine", 1, 1, "NOT_SUPPORTED")
+        from services.athena.iceberg import statements  # PyIceberg takes a second to load
+
+        return statements.create_as(engine, tree, (database, name), options, context)
     partitioned = [p.lower() for p in options.get("partitioned_by", [])]
     external = options.get("external_location")
     location = external or f"{context.location}/tables/{context.query_execution_id}"
@@ -269,19 +272,17 @@ def insert(engine: Any, tree: exp.Insert, context: QueryContext) -> Answer:
     table = translator.find(node, database, name)
     if table.get("TableType") == "VIRTUAL_VIEW":
         raise SqlRefused("Inserting into views is not supported", 1, 1, "NOT_SUPPORTED")
-    if (table.get("Parameters") or {}).get("table_type", "").upper() == "ICEBERG":
-        raise SqlRefused("Iceberg tables are not supported by this engine", 1, 1, "NOT_SUPPORTED")
-    from services.athena.table_files import column_types
-
-    columns = {
-        **column_types(table["StorageDescriptor"]["Columns"]),
-        **column_types(table.get("PartitionKeys") or []),
-    }
+    is_iceberg = table_files.is_iceberg(table)
+    columns = _columns_of(engine, table, context)
     wanted = given or list(columns)
     connection = engine.begin(context)
     translated, sql = engine.translated(tree.expression, context, connection)
     _check_insert(node, name, wanted, columns, translated.query)
     sql, query = _fitted(sql, translated.query, wanted, columns)
+    if is_iceberg:
+        from services.athena.iceberg import statements
+
+        return statements.append(engine, connection, table, sql, query, context)
     partitioned = [k["Name"].lower() for k in table.get("PartitionKeys") or []]
     how = written_files.Format.of_table(table)
     location = table["StorageDescriptor"]["Location"]
@@ -293,6 +294,18 @@ def insert(engine: Any, tree: exp.Insert, context: QueryContext) -> Answer:
         manifest=[f for f, _ in files],
         substatement_type="INSERT",
     )
+
+
+def _columns_of(engine: Any, table: dict[str, Any], context: QueryContext) -> dict[str, Type]:
+    """All columns of a table that takes rows, partition columns last."""
+    if table_files.is_iceberg(table):
+        from services.athena.iceberg import statements
+
+        return statements.columns_of(table, context, engine.store)
+    return {
+        **table_files.column_types(table["StorageDescriptor"]["Columns"]),
+        **table_files.column_types(table.get("PartitionKeys") or []),
+    }
 
 
 def _check_insert(
@@ -370,9 +383,7 @@ def create_view(engine: Any, tree: exp.Create, sql: str, context: QueryContext) 
         r"\bAS\b\s*(.*)$", sql[sql.upper().index("VIEW") :], re.IGNORECASE | re.DOTALL
     )
     original = found[1].strip().rstrip(";") if found else ""
-    query = (
-        Translator(context.catalog, context.database, context.now).translate(tree.expression).query
-    )
+    query = engine.translator(context).translate(tree.expression).query
     unique_names(query)
     old = context.catalog.table(database, name)
     line, column = position(tree.this)

@@ -19,7 +19,7 @@ from services.athena.trino_types import Type
 
 _ITEM_PARTS = frozenset({
     "this", "db", "catalog", "alias", "joins", "sample", "expressions", "offset", "order", "limit",
-    "with_", "view", "outer", "ordinality", "laterals", "partition_by",
+    "with_", "view", "outer", "ordinality", "laterals", "partition_by", "version",
 })  # fmt: skip
 _COLUMN_NAME = re.compile(r"\bc_\d+\b")
 
@@ -151,6 +151,8 @@ class RelationBinder(ExpressionBinder):
         parts = [p.name.lower() for p in node.parts]
         alias = node.args.get("alias")
         if len(parts) == 1 and parts[0] in self.ctes:
+            if node.args.get("version") is not None:
+                raise self.unsupported(node, "FOR … AS OF of a WITH query")
             name, outputs = self.ctes[parts[0]]
             names = self._add(scope, alias, parts[0], [(c.name, c.type, c.hidden) for c in outputs])
             return f"{name} AS {self.fresh('r')}({', '.join(names)})"

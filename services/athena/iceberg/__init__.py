@@ -1,0 +1,1 @@
+"""Iceberg tables: kept by PyIceberg in our Glue and S3, read and changed through DuckDB."""
