@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import urllib.request
+import zipfile
 from collections import Counter
 from itertools import islice
 
@@ -39,6 +41,33 @@ def test_the_dashboard_answers_on_this_machine(compose: Composed) -> None:
     url = f"http://127.0.0.1:{compose.dashboard_port}/"
     with urllib.request.urlopen(url, timeout=30) as page:
         assert b"<title>Streamlit</title>" in page.read()
+
+
+@pytest.mark.parametrize(
+    ("runtime", "file", "source"),
+    [
+        ("python3.13", "app.py", "import os\ndef handler(e, c): return [e['n'] + 1, os.getuid()]"),
+        ("nodejs22.x", "app.js", "exports.handler = async e => [e.n + 1, process.getuid()]"),
+    ],
+)
+def test_functions_run_in_the_engines_container(
+    compose: Composed, runtime: str, file: str, source: str
+) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr(file, source)
+    awslambda = compose.client("lambda")
+    awslambda.create_function(
+        FunctionName=file.replace(".", "-"),
+        Runtime=runtime,
+        Handler="app.handler",
+        Role="arn:aws:iam::000000000000:role/functions",
+        Code={"ZipFile": packed.getvalue()},
+        Timeout=30,
+    )
+    awslambda.get_waiter("function_active_v2").wait(FunctionName=file.replace(".", "-"))
+    answer = awslambda.invoke(FunctionName=file.replace(".", "-"), Payload=b'{"n": 41}')
+    assert json.load(answer["Payload"]) == [42, 10001]
 
 
 def test_nothing_runs_as_root(compose: Composed) -> None:
