@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from consumers.kcl.extended_sequence_number import SHARD_END, TRIM_HORIZON, ExtendedSequenceNumber
 from consumers.kcl.lease import Lease
 from consumers.kcl.lease_assignment import TakePlan, plan_take
 from consumers.kcl.lease_expiry import LeaseObserver, ObservedLease
@@ -145,11 +146,14 @@ def test_a_setting_out_of_range_is_named_with_its_value(field: str) -> None:
 class Fleet:
     """Workers over one table, on a clock that the test moves."""
 
-    def __init__(self, leases: int, chance: random.Random, config: SchedulerSettings) -> None:
+    def __init__(
+        self, leases: int, chance: random.Random, config: SchedulerSettings, ended: int = 0
+    ) -> None:
         self.now, self._config, self._chance = 0.0, config, chance
         self.table = MemoryLeaseTable()
         for number in range(leases):
-            self.table.create_lease(Lease(str(number), str(number)))
+            checkpoint = ExtendedSequenceNumber(SHARD_END if number < ended else TRIM_HORIZON)
+            self.table.create_lease(Lease(str(number), str(number), checkpoint=checkpoint))
         self.workers: dict[str, LeaseTaker] = {}
         self.takes = 0
 
@@ -181,12 +185,14 @@ class Fleet:
     leases=st.integers(1, 24),
     changes=st.lists(st.integers(0, 5), min_size=1, max_size=8),
     seed=st.integers(0, 2**32),
+    ended=st.integers(0, 4),
 )
 def test_any_fleet_comes_to_a_balance_and_then_rests(
-    leases: int, changes: list[int], seed: int
+    leases: int, changes: list[int], seed: int, ended: int
 ) -> None:
-    """`changes` toggles workers: who is there dies, who is not joins."""
-    fleet = Fleet(leases, random.Random(seed), SETTINGS)
+    """`changes` toggles workers: who is there dies, who is not joins. Of the leases, `ended` are
+    of shards that have ended: they count as load until they are cleaned up."""
+    fleet = Fleet(leases, random.Random(seed), SETTINGS, ended)
     for change in changes:
         name = f"worker-{change}"
         fleet.kill(name) if name in fleet.workers else fleet.join(name)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from scripts.bench import real_kcl
-from scripts.bench.real_kcl import FAST, LIKE_2X, RealKcl, RealKclUnavailable, WorkerProcess
+from scripts.bench import real_kcl, real_kpl
+from scripts.bench.real_kcl import FAST, LIKE_2X, RealKclUnavailable, WorkerProcess
 from services.kinesis.aggregation import AggregatedUserRecord, pack
 from tests.conftest import EngineUnderTest
 from tests.consumers.kcl.streams import StreamUnderTest
@@ -20,9 +21,9 @@ from tests.waiting import wait_until
 PATIENCE = 240.0
 
 
-def _bring() -> RealKcl:
+def _bring[T](bring: Callable[[], T]) -> T:
     try:
-        return real_kcl.bring()
+        return bring()
     except RealKclUnavailable as reason:
         if os.environ.get("CI"):
             raise
@@ -34,7 +35,7 @@ class Fleet:
 
     def __init__(self, engine: EngineUnderTest, stream: StreamUnderTest, folder: Path) -> None:
         self._url, self._stream, self._folder = engine.endpoint_url, stream, folder
-        self._kcl = _bring()
+        self._kcl = _bring(real_kcl.bring)
         self._stack = ExitStack()
         self.all: dict[str, WorkerProcess] = {}
 
@@ -113,3 +114,25 @@ def test_the_real_kcl_unpacks_what_we_pack(engine: EngineUnderTest, tmp_path: Pa
         wait_until(lambda: fleet.seen() >= {user.data for user in users}, PATIENCE, 1)
         subs = [record["sub"] for record in real.records()]
     assert subs == list(range(20))
+
+
+@pytest.mark.slow
+def test_we_unpack_what_the_real_kpl_packs(engine: EngineUnderTest, tmp_path: Path) -> None:
+    kpl = _bring(real_kpl.bring)
+    stream = StreamUnderTest(engine, 4)
+    told = kpl.put(engine.endpoint_url, stream.name, 5000, tmp_path)
+    records, _, kinesis_records = told.partition(" in ")
+    assert int(records) == 5000
+    assert int(kinesis_records) < 500, "the KPL has not aggregated"
+    command = real_kcl.our_worker(
+        "ours", engine.endpoint_url, stream.name, stream.application, tmp_path
+    )
+    with command as worker:
+        wait_until(lambda: len(worker.records()) >= 5001, PATIENCE, 1)
+    read = worker.records()
+    assert len(read) == 5001
+    assert {r["data"]: r["key"] for r in read} == {
+        "first": "first",
+        **{f"record-{n}": f"key-{n}" for n in range(5000)},
+    }
+    assert max(record["sub"] for record in read) > 10

@@ -133,8 +133,11 @@ class ShardTree:
         for low, high in itertools.pairwise(bounds):
             self._open((), HashKeyRange(low, high - 1))
         for _ in range(changes):
-            self._now += 1
-            self._split(chance) if chance.random() < 0.5 else self._merge(chance)
+            self.change(chance)
+
+    def change(self, chance: random.Random) -> None:
+        self._now += 1
+        self._split(chance) if chance.random() < 0.5 else self._merge(chance)
 
     def open_shards(self) -> list[Shard]:
         return sorted(

@@ -195,6 +195,7 @@ class LogWriter:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600 + WAIT_SECONDS)
 def test_lines_arrive_complete_and_in_order_through_rotation_kills_and_throttling(
     engine: EngineUnderTest,
     stream: str,
