@@ -167,8 +167,8 @@ def list_files(directory: Path, matches: Callable[[str], bool]) -> list[ListedFi
                     status = entry.stat()
                     if entry.is_file():
                         found.append(_listed(Path(entry.path), status))
-                except FileNotFoundError:
-                    continue  # gone since it was listed
+                except OSError:
+                    continue  # gone since it was listed, or a link that leads nowhere
     except (FileNotFoundError, NotADirectoryError):
         return []
     return sorted(found, key=lambda file: (file.modified_ns, file.path))

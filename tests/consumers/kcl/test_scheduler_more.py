@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -170,6 +171,22 @@ def test_the_health_endpoint_tells_of_a_shard_that_stands_still(engine: EngineUn
             assert "stands still" in _health(endpoint.port)[1]["problems"][0]
         finally:
             endpoint.close()
+
+
+def test_a_processor_that_hangs_makes_the_worker_unhealthy_until_it_returns(
+    engine: EngineUnderTest,
+) -> None:
+    stream, journal, release = StreamUnderTest(engine, 1), Journal(), threading.Event()
+    config = replace(LOCAL, processor_timeout_millis=100)
+    put = stream.put(0, 1)
+    with stream.worker(
+        "a", lambda: Recorder(journal, lambda r: not release.wait(60)), settings=config
+    ) as worker:
+        wait_until(lambda: any("has been busy" in p for p in worker.health()["problems"]))
+        assert worker.health()["leases_held"] == [SHARD_0], "a hanging call loses no lease"
+        release.set()
+        wait_until(lambda: worker.health()["status"] == "healthy")
+        wait_until(lambda: journal.seen() == put)
 
 
 def _health(port: int) -> tuple[int, dict[str, Any]]:

@@ -4,8 +4,10 @@ import itertools
 import os
 import random
 import shutil
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -405,6 +407,40 @@ def test_compressed_files_and_folders_are_never_read(world: World) -> None:
     (world.folder / "app.log.d").mkdir()
     world.finish()
     assert world.sent == []
+
+
+def test_a_file_that_cannot_be_read_hinders_no_other_and_is_read_once_it_can_be(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with tempfile.TemporaryDirectory() as name:  # others than root can look into it
+        folder = Path(name)
+        folder.chmod(0o755)
+        world = World(folder, initialPosition="START_OF_FILE")
+        world.write(lines(0, 2), "app.log.1")
+        world.write(lines(2, 4))
+        world.crash()
+        (folder / "app.log.2").symlink_to("app.log.2")
+        (folder / "app.log.1").chmod(0)
+        with unprivileged():
+            world.poll()
+        assert sent_numbers(world) == [2, 3]
+        assert "app.log.1 cannot be read: Permission denied" in caplog.text
+        (folder / "app.log.1").chmod(0o644)
+        world.poll()
+        assert sent_numbers(world) == [2, 3, 0, 1]
+
+
+@contextmanager
+def unprivileged() -> Iterator[None]:
+    """Root may read everything."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
 
 
 def test_the_original_agents_checkpoint_is_continued(tmp_path: Path) -> None:
