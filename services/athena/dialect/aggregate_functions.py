@@ -79,7 +79,12 @@ def _extreme(name: str) -> None:
             raise mismatch(b, node, name, args)
         if len(args) == 2:
             n = b.coerce(args[1], B, node).sql
-            return Typed(f"{name}({args[0].sql}, {n})@F@", t.array(kind))
+            x = args[0].sql
+            if name == "max" and kind.name in ("real", "double"):  # NaN comes last
+                ranked = f"CASE WHEN {x} IS NOT NULL THEN {{'n': NOT isnan({x}), 'v': {x}}} END"
+                listed = f"list_transform(max({ranked}, {n})@F@, lambda _g: _g.v)"
+                return Typed(listed, t.array(kind))
+            return Typed(f"{name}({x}, {n})@F@", t.array(kind))
         if kind.name in ("real", "double"):  # NaN loses
             number = f"CASE WHEN NOT isnan({args[0].sql}) THEN {args[0].sql} END"
             return Typed(

@@ -213,6 +213,8 @@ def _extreme(name: str, sql: str) -> None:
         if kind.name in ("real", "double"):
             word = "athena_greatest" if name == "array_max" else "athena_least"
             value = f"CAST({word}({x.sql}) AS {duck_type(kind)})"
+        elif name == "array_max":
+            value = comparison.largest(x.sql, kind)
         else:
             value = f"{sql}({x.sql})"
         return Typed(

@@ -82,6 +82,36 @@ def _row_order(operator: str, a: str, b: str, kind: Type) -> str:
     return "(" + " OR ".join(parts) + ")"
 
 
+def holds_floats(kind: Type) -> bool:
+    return kind.name in ("real", "double") or any(holds_floats(x) for x in kind.args)
+
+
+def largest(items: str, kind: Type) -> str:
+    """The largest of a list of arrays or rows: a NaN inside them is below every number.
+
+    DuckDB puts NaN above; for the smallest that is already as Trino has it.
+    """
+    if not holds_floats(kind):
+        return f"list_max({items})"
+    pairs = f"list_transform({items}, lambda _g: {{'k': {_nan_first('_g', kind)}, 'v': _g}})"
+    return f"list_max({pairs}).v"
+
+
+def _nan_first(sql: str, kind: Type, depth: int = 0) -> str:
+    if kind.name in ("real", "double"):
+        return f"{{'n': NOT isnan({sql}), 'v': {sql}}}"
+    if not holds_floats(kind):
+        return sql
+    if kind.name == "array":
+        item = f"_g{depth}"
+        return f"list_transform({sql}, lambda {item}: {_nan_first(item, kind.args[0], depth + 1)})"
+    parts = [
+        f"'{n}': {_nan_first(f'({sql}).{n}', x, depth + 1)}"
+        for n, x in zip(t.struct_names(kind), kind.args, strict=True)
+    ]
+    return f"{{{', '.join(parts)}}}"
+
+
 def distinct(a: str, b: str, kind: Type) -> str:
     """`a IS DISTINCT FROM b`."""
     return f"({key(a, kind)} IS DISTINCT FROM {key(b, kind)})"

@@ -27,6 +27,22 @@ def canonical(sql: str) -> str:
     return re.sub(r"\b_[a-z]\d+\b", lambda found: seen.setdefault(found[0], f"_v{len(seen)}"), sql)
 
 
+class _Ambiguous(SqlRefused):
+    """Two relations have the column."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Column '{name}' is ambiguous", name="AMBIGUOUS_NAME")
+
+
+_COLUMN = re.compile(r"\bc_\d+\b")
+
+
+def written(node: Any) -> str:
+    """An expression as Trino's messages show it."""
+    text_ = str(node.sql("trino", normalize_functions=False))
+    return f"({text_})" if isinstance(node, exp.Binary) and not isinstance(node, exp.Dot) else text_
+
+
 class ExpressionBinder:
     """Binds expressions; queries (sub-queries, relations) are bound by its subclass."""
 
@@ -39,7 +55,8 @@ class ExpressionBinder:
         #: SQL of grouping expressions → their column, while an aggregation is bound.
         self.grouped: dict[str, Typed] | None = None
         self.in_aggregate = False
-        self.saw_aggregate = False
+        #: Columns met outside aggregates that no grouping expression holds.
+        self.ungrouped: list[str] = []
         self.window_depth = 0
         #: The row pattern whose expressions are bound just now.
         self.pattern: Any = None
@@ -78,9 +95,14 @@ class ExpressionBinder:
         handler = _HANDLERS.get(type(node))
         if handler is None:
             raise self.unsupported(node, f"{type(node).__name__} is not supported")
+        if self.grouped is None or self.in_aggregate:
+            return handler(self, node, scope)
+        before = len(self.ungrouped)
         bound = handler(self, node, scope)
-        if self.grouped and not self.in_aggregate:
-            return self.grouped.get(canonical(bound.sql), bound)
+        key = self.grouped.get(canonical(bound.sql))
+        if key is not None:  # what stands inside is grouped with it
+            del self.ungrouped[before:]
+            return key
         return bound
 
     def bind_as(self, node: Any, scope: Scope, wanted: Type) -> Typed:
@@ -102,7 +124,8 @@ class ExpressionBinder:
             if found is None:
                 raise self.refused(
                     node,
-                    f"{what} must be the same type or coercible to a common type. Cannot find common type between {kind} and {value.type}",
+                    f"{what} must be the same type or coercible to a common type. Cannot find common type between {kind} and {value.type}, "
+                    f"all types (without duplicates): [{', '.join(dict.fromkeys(str(v.type) for v in values))}]",
                     _MISMATCH,
                 )
             kind = found
@@ -114,7 +137,11 @@ class ExpressionBinder:
         if isinstance(node.this, exp.Star):
             raise self.refused(node, "Star is not allowed here")
         parts = [part.name for part in node.parts]
-        found = self.resolve([p.lower() for p in parts], scope)
+        try:
+            found = self.resolve([p.lower() for p in parts], scope)
+        except _Ambiguous as error:
+            message = f"Column '{parts[-1]}' is ambiguous"
+            raise self.refused(node, message, "AMBIGUOUS_NAME") from error
         if (
             found is None
             and len(parts) == 1
@@ -125,7 +152,22 @@ class ExpressionBinder:
         if found is None:
             shown = parts[-1] if len(parts) == 1 else ".".join(parts)
             raise self.column_missing(node, shown)
+        if self.grouped is not None and not self.in_aggregate:
+            own = {c.sql for r in scope.relations for c in r.columns}
+            if own.intersection(_COLUMN.findall(found.sql)):
+                self.ungrouped.append(found.sql)
         return found
+
+    def check_grouped(self, node: Any) -> None:
+        """After an expression beside GROUP BY is bound: every column is grouped or aggregated."""
+        if self.ungrouped:
+            self.ungrouped.clear()
+            shown = node.this if isinstance(node, exp.Alias) else node
+            raise self.refused(
+                shown,
+                f"'{written(shown)}' must be an aggregate expression or appear in GROUP BY clause",
+                "EXPRESSION_NOT_AGGREGATE",
+            )
 
     def column_missing(self, node: Any, name: str) -> SqlRefused:
         return self.refused(node, f"Column '{name}' cannot be resolved", "COLUMN_NOT_FOUND")
@@ -154,7 +196,7 @@ class ExpressionBinder:
             return self._fields(Typed(column.sql, column.type), parts[1:])
         matches = [c for r in scope.relations for c in r.columns if c.name.lower() == parts[0]]
         if len(matches) > 1:
-            raise SqlRefused(f"Column '{parts[0]}' is ambiguous", name="AMBIGUOUS_NAME")
+            raise _Ambiguous(parts[0])
         if matches:
             return self._fields(Typed(matches[0].sql, matches[0].type), parts[1:])
         return None
@@ -275,7 +317,7 @@ def _literal(b: ExpressionBinder, node: exp.Literal, scope: Scope) -> Typed:
     try:
         return literals.string(node.this) if node.is_string else literals.number(node.this)
     except literals.LiteralRefused as error:
-        raise b.refused(node, str(error), "INVALID_LITERAL") from None
+        raise b.refused(node, str(error)) from None
 
 
 def _cast(b: ExpressionBinder, node: exp.Cast, scope: Scope) -> Typed:
@@ -406,12 +448,19 @@ def _and_or(word: str) -> Callable[[ExpressionBinder, Any, Scope], Typed]:
     return bind
 
 
+_CONDITIONS = {
+    "CASE": "CASE WHEN clause",
+    "NOT": "Value of logical NOT expression",
+    "IF": "IF condition",
+}
+
+
 def _condition(b: ExpressionBinder, node: Any, scope: Scope, word: str) -> str:
     value = b.bind(node, scope)
     if value.type.name not in ("boolean", "unknown"):
         raise b.refused(
             node,
-            f"Logical expression term must evaluate to a boolean (actual: {value.type})",
+            f"{_CONDITIONS.get(word, 'Logical expression term')} must evaluate to a boolean (actual: {value.type})",
             "TYPE_MISMATCH",
         )
     return coercion.coerced(value, t.BOOLEAN).sql
@@ -504,6 +553,15 @@ def _is(b: ExpressionBinder, node: exp.Is, scope: Scope) -> Typed:
 
 def _between(b: ExpressionBinder, node: exp.Between, scope: Scope) -> Typed:
     value, low, high = (b.bind(n, scope) for n in (node.this, node.args["low"], node.args["high"]))
+    if (
+        coercion.common(value.type, low.type) is None
+        or coercion.common(value.type, high.type) is None
+    ):
+        raise b.refused(
+            node,
+            f"Cannot check if {value.type} is BETWEEN {low.type} and {high.type}",
+            "TYPE_MISMATCH",
+        )
     value, low, high = b.unify([value, low, high], node)
     first = comparison.compare(">=", value.sql, low.sql, value.type)
     second = comparison.compare("<=", value.sql, high.sql, value.type)
@@ -582,11 +640,14 @@ def _like(b: ExpressionBinder, node: Any, scope: Scope) -> Typed:
         escape, node = b.bind(node.expression, scope), node.this
     negated = bool(node.args.get("negate"))
     value, pattern = b.bind(node.this, scope), b.bind(node.expression, scope)
-    for item in (value, pattern):
+    for item, side, word in (
+        (value, node.this, "Left side of"),
+        (pattern, node.expression, "Pattern for"),
+    ):
         if item.type.name not in ("varchar", "char", "unknown"):
             raise b.refused(
-                node,
-                f"Left side of LIKE expression must evaluate to a varchar (actual: {item.type})",
+                side,
+                f"{word} LIKE expression must evaluate to a varchar (actual: {item.type})",
                 "TYPE_MISMATCH",
             )
     left = coercion.coerced(value, t.VARCHAR).sql

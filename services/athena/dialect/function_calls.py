@@ -59,7 +59,9 @@ class CallBinder(PatternBinder):
             return self._aggregate(name, arguments, node, scope, "")
         if name in windows.RANKING or name in windows.VALUES:
             raise self.refused(
-                node, f"Window function {name} requires an OVER clause", "MISSING_OVER"
+                node,
+                f"Window function system.builtin.{name} requires an OVER clause",
+                "MISSING_OVER",
             )
         if name not in FUNCTIONS:
             if name in KNOWN_ONLY:

@@ -128,7 +128,7 @@ def subscript(b: Any, node: Any, value: Typed, index: Typed) -> Typed:
         missing = b.fail(f"'INVALID_FUNCTION_ARGUMENT: Key not present in map: ' || {shown}")
         sql = f"CASE WHEN {value.sql} IS NULL OR {key.sql} IS NULL OR map_contains({value.sql}, {key.sql}) THEN ({value.sql})[{key.sql}] ELSE {missing} END"
         return Typed(f"({sql})", kind.args[1])
-    raise b.refused(node, f"Subscript of {kind} is not possible", "TYPE_MISMATCH")
+    raise b.refused(node, f"Cannot use {index.type} for subscript of {kind}", "TYPE_MISMATCH")
 
 
 def _array_subscript(b: Any, node: Any, value: Typed, index: Typed) -> Typed:

@@ -435,8 +435,9 @@ def _extreme(name: str) -> None:
         tests = " OR ".join(f"{v.sql} IS NULL" for v in values)
         listed = ", ".join(v.sql for v in values)
         if kind.name == "timestamp with time zone" or kind.args:
-            choice = "list_max" if name == "greatest" else "list_min"
-            return Typed(f"CASE WHEN NOT ({tests}) THEN {choice}([{listed}]) END", kind)
+            items = f"[{listed}]"
+            choice = comparison.largest(items, kind) if name == "greatest" else f"list_min({items})"
+            return Typed(f"CASE WHEN NOT ({tests}) THEN {choice} END", kind)
         if kind.name in ("real", "double"):
             return Typed(f"CASE WHEN NOT ({tests}) THEN athena_{name}([{listed}]) END", kind)
         return Typed(f"CASE WHEN NOT ({tests}) THEN {name}({listed}) END", kind)

@@ -243,22 +243,74 @@ def parse(sql: str) -> exp.Expr:
     found = [tree for tree in trees if tree is not None]
     if len(found) != 1:
         raise SqlRefused("Only one sql statement is allowed. Got: " + sql[:80], 1, 1)
+    found[0].meta["sql"] = sql
     return found[0]
 
 
 def _refused(error: Any) -> SqlRefused:
     found = (getattr(error, "errors", None) or [{}])[0]
     word, line, column = found.get("highlight") or "", found.get("line"), found.get("col")
+    if line is None and (
+        quote := re.search(r"Missing ('|\") from (\d+):(\d+)", f"{error} {error.__cause__}")
+    ):
+        return SqlRefused(f"mismatched input '{quote[1]}'", int(quote[2]), int(quote[3]))
     if line is None:
         return SqlRefused(re.sub(r"\s+", " ", str(error))[:300], 1, 1)
     return SqlRefused(f"mismatched input '{word or '<EOF>'}'", line, max(1, column - len(word) + 1))
 
 
+_OPERATORS: dict[type, str] = {
+    exp.Add: r"\+", exp.Sub: "-", exp.Mul: r"\*", exp.Div: "/", exp.Mod: "%", exp.EQ: "=",
+    exp.NEQ: "<>|!=", exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">=", exp.DPipe: r"\|\|",
+    exp.And: r"\bAND\b", exp.Or: r"\bOR\b", exp.Union: r"\bUNION\b", exp.Except: r"\bEXCEPT\b",
+    exp.Intersect: r"\bINTERSECT\b", exp.Like: r"\b(?:NOT\s+)?LIKE\b",
+    exp.Between: r"\b(?:NOT\s+)?BETWEEN\b", exp.Is: r"\bIS\b",
+}  # fmt: skip
+_WORDS_BEFORE: dict[type, str] = {
+    exp.Cast: r"\bCAST\s*\(\s*(?:\w+\s*)?$", exp.TryCast: r"\bTRY_CAST\s*\(\s*(?:\w+\s*)?$", exp.Neg: r"-$", exp.Not: r"\bNOT$",
+    exp.Case: r"\bCASE(?:\s+WHEN)?$", exp.Array: r"\bARRAY\s*\[$", exp.If: r"\bIF\s*\($",
+    exp.Extract: r"\bEXTRACT\s*\(\s*\w+\s+FROM$",
+    exp.Substring: r"\bSUBSTRING\s*\($",
+}  # fmt: skip
+
+
 def position(node: Any) -> tuple[int | None, int | None]:
-    """Line and column, from 1, of the leftmost name below a node."""
+    """Line and column, from 1, where Trino points: an operator's sign, a form's first word, else
+    the leftmost name below the node."""
+    if node is None:
+        return (None, None)
+    sql = node.root()._meta.get("sql") if node.root()._meta else None
+    first = _leftmost(node)
+    if sql is None or first is None:
+        return (first[1], first[2]) if first else (None, None)
+    at = _operator_at(sql, node)
+    if at is None:
+        at = _word_at(sql, node, first[0])
+    if at is None:
+        return (first[1], first[2])
+    return sql.count("\n", 0, at) + 1, at - (sql.rfind("\n", 0, at) + 1) + 1
+
+
+def _operator_at(sql: str, node: Any) -> int | None:
+    sign = _OPERATORS.get(type(node))
+    left = node.args.get("this")
+    if sign is None or not isinstance(left, exp.Expr):
+        return None
+    ends = [n._meta["end"] for n in left.walk() if n._meta and "end" in n._meta]
+    found = re.compile(sign, re.IGNORECASE).search(sql, max(ends) + 1) if ends else None
+    return found.start() if found else None
+
+
+def _word_at(sql: str, node: Any, start: int) -> int | None:
+    word = _WORDS_BEFORE.get(type(node))
+    found = re.search(word, sql[:start].rstrip(), re.IGNORECASE) if word else None
+    return found.start() if found else None
+
+
+def _leftmost(node: Any) -> tuple[int, int, int] | None:
     best: tuple[int, int, int] | None = None
     for found in node.walk():
         meta = found._meta
         if meta and "line" in meta and (best is None or meta["start"] < best[0]):
             best = (meta["start"], meta["line"], meta["col"] - (meta["end"] - meta["start"]))
-    return (best[1], best[2]) if best else (None, None)
+    return best

@@ -16,7 +16,7 @@ from sqlglot import exp
 
 from services.athena import trino_types as t
 from services.athena.dialect import coercion, comparison, windows
-from services.athena.dialect.expressions import canonical, field_of
+from services.athena.dialect.expressions import canonical, field_of, written
 from services.athena.dialect.function_calls import CallBinder
 from services.athena.dialect.functions import AGGREGATES
 from services.athena.dialect.pattern_queries import pattern_source
@@ -217,6 +217,7 @@ class QueryBinder(RelationBinder, CallBinder):
             state.where_sql = self._where(node, state.scope)
             if self._aggregates(node):
                 self._group(state)
+            self.ungrouped = []
             self._output_list(state)
             return self._assembled(state)
         finally:
@@ -226,6 +227,13 @@ class QueryBinder(RelationBinder, CallBinder):
         where = node.args.get("where")
         if where is None:
             return ""
+        found = _aggregate_in(where.this)
+        if found is not None:
+            raise self.refused(
+                where.this,
+                f"WHERE clause cannot contain aggregations, window functions or grouping operations: [{written(found)}]",
+                "EXPRESSION_NOT_SCALAR",
+            )
         return " WHERE " + " AND ".join(self.conjuncts(where.this, scope))
 
     def _aggregates(self, node: exp.Select) -> bool:
@@ -387,7 +395,7 @@ class QueryBinder(RelationBinder, CallBinder):
                     raise self.refused(
                         qualifier,
                         f"Unable to resolve reference {'.'.join(names)}",
-                        "INVALID_COLUMN_REFERENCE",
+                        "TABLE_NOT_FOUND",
                     )
                 self._row_outputs(row, state)
                 return
@@ -423,7 +431,13 @@ class QueryBinder(RelationBinder, CallBinder):
             return
         value = Typed(column.sql, column.type)
         if self.grouped is not None:
-            value = self.grouped.get(column.sql, value)
+            if column.sql not in self.grouped:
+                raise self.refused(
+                    state.node,
+                    f"'{name}' must be an aggregate expression or appear in GROUP BY clause",
+                    "EXPRESSION_NOT_AGGREGATE",
+                )
+            value = self.grouped[column.sql]
         state.outputs.append((name, value, False))
 
     def _aliased_star(self, item: exp.Aliases, state: _Select) -> None:
@@ -462,6 +476,7 @@ class QueryBinder(RelationBinder, CallBinder):
 
     def _output(self, item: Any, state: _Select) -> None:
         bound = self.bind(item, state.scope)
+        self.check_grouped(item)
         state.outputs.append(
             (_name_of(item, len(state.outputs)), bound, isinstance(item, exp.Alias))
         )
@@ -471,9 +486,10 @@ class QueryBinder(RelationBinder, CallBinder):
     def _assembled(self, state: _Select) -> Query:
         node = state.node
         having = node.args.get("having")
-        having_sql = (
-            f" HAVING {self.bind(having.this, state.scope).sql}" if having is not None else ""
-        )
+        having_sql = ""
+        if having is not None:
+            having_sql = f" HAVING {self.bind(having.this, state.scope).sql}"
+            self.check_grouped(having.this)
         aliases = [self.fresh("o_") for _ in state.outputs]
         typed = [v for _, v, _ in state.outputs]
         named: dict[str, Typed] = {}
@@ -528,7 +544,7 @@ class QueryBinder(RelationBinder, CallBinder):
                 ]
                 if not found:
                     raise self.refused(
-                        node.args["order"],
+                        node,
                         "For SELECT DISTINCT, ORDER BY expressions must appear in select list",
                         "EXPRESSION_NOT_IN_DISTINCT",
                     )
@@ -697,6 +713,16 @@ def cubed(parts: Sequence[list[str]]) -> list[list[str]]:
 
 def _refers_to(node: Any, name: str) -> bool:
     return any(table.name.lower() == name and not table.db for table in node.find_all(exp.Table))
+
+
+def _aggregate_in(node: Any) -> Any:
+    """The aggregate or window call of a condition, outside sub-queries."""
+    for found in node.walk(prune=lambda n: isinstance(n, (exp.Subquery, exp.Select, exp.Exists))):
+        if isinstance(found, (exp.Window, exp.GroupConcat)):
+            return found
+        if isinstance(found, exp.Anonymous) and str(found.this).lower() in AGGREGATES:
+            return found
+    return None
 
 
 def _has_aggregate(node: Any) -> bool:

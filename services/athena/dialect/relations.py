@@ -396,7 +396,12 @@ class RelationBinder(ExpressionBinder):
             return scope.merged[name]
         found = [c for r in relations for c in r.columns if c.name.lower() == name]
         if not found:
-            raise self.column_missing(join, name)
+            side = "left" if merged else "right"
+            raise self.refused(
+                next((u for u in join.args.get("using") or [] if u.name.lower() == name), join),
+                f"Column '{name}' is missing from {side} side of join",
+                "COLUMN_NOT_FOUND",
+            )
         return found[0]
 
     # --- WHERE, and what it says of partitions

@@ -40,3 +40,13 @@ def _other_error(bench: Bench, answer: dict[str, str]) -> list[str]:
         got = error.reason.partition(":")[0]
         return [] if got == name else [f"{error.reason} instead of {answer['error']}"]
     return [f"an answer instead of {answer['error']}"]
+
+
+def test_errors_carry_trinos_name_text_line_and_column(bench: Bench) -> None:
+    wrong = []
+    for answer in oracle.answers("errors"):
+        with pytest.raises(QueryFailed) as raised:
+            oracle.ours(bench, answer["sql"])
+        if raised.value.reason != answer["error"]:
+            wrong.append(f"{answer['sql']}: {raised.value.reason} instead of {answer['error']}")
+    assert wrong == []
