@@ -2,7 +2,8 @@
 
     python -m scripts.bench.stream [--engines riacho kinesalite ministack localstack] [--to 300000]
 
-One boto3 client in one process, batches of 500 records of 200 bytes, 4 shards.
+One boto3 client in one process, batches of 500 records of 200 bytes, 4 shards; then the same
+client used by two threads, and two processes that read two shards each.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ import os
 import statistics
 import subprocess
 import sys
+import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,7 +32,9 @@ RECORD_BYTES = 200
 BATCH = 500
 SHARDS = 4
 LEVELS = (0, 100_000, 300_000, 1_000_000, 2_000_000)
-MEASURED_BATCHES = 60
+#: Of so many rounds of so many batches the middle one counts.
+MEASURED_ROUNDS = 5
+MEASURED_BATCHES = 20
 MEASURED_PUTS = 400
 MEASURED_READS = 60_000
 IDLE_STREAMS = 20
@@ -57,9 +61,11 @@ class Level:
 
     records: int
     put_records: Rate
+    put_records_by_two_threads: Rate
     put_record_p50_millis: float
     put_record_cpu_millis: float
     get_records: Rate
+    get_records_by_two_processes: float
 
 
 @dataclass
@@ -84,9 +90,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--producer", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--reader", nargs="+", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.producer:
         produce(*options.producer)
+        return
+    if options.reader:
+        consume(*options.reader)
         return
     levels = [level for level in LEVELS if level <= options.to]
     results: list[Result] = []
@@ -129,7 +139,7 @@ def _measure(peer: RunningPeer, levels: Sequence[int], patience: float) -> Resul
                 result.note = f"stopped at {present:,} records: too slow to be filled"
                 return result
         result.levels.append(_level(peer, client, stream, level))
-        present += MEASURED_BATCHES * BATCH + MEASURED_PUTS
+        present += 2 * MEASURED_ROUNDS * MEASURED_BATCHES * BATCH + MEASURED_PUTS
     result.memory_per_record = (memory_of(peer.pid) - memory) / present
     if peer.name == "riacho":
         result.neighbours = _neighbours(peer)
@@ -172,19 +182,35 @@ def _put_batches(client: Any, stream: str, count: int) -> int:
 def _level(peer: RunningPeer, client: Any, stream: str, level: int) -> Level:
     records = _batch()
 
-    def put_batches() -> int:
-        for _ in range(MEASURED_BATCHES):
+    def put_batches(count: int = MEASURED_BATCHES) -> int:
+        for _ in range(count):
             client.put_records(StreamName=stream, Records=records)
+        return count * BATCH
+
+    def put_by_two() -> int:
+        halves = [
+            threading.Thread(target=put_batches, args=(MEASURED_BATCHES // 2,)) for _ in range(2)
+        ]
+        for half in halves:
+            half.start()
+        for half in halves:
+            half.join()
         return MEASURED_BATCHES * BATCH
 
     def put() -> None:
         client.put_record(StreamName=stream, Data=records[0]["Data"], PartitionKey="k")
 
-    rate = _rate(peer, put_batches)
+    rate, by_two = _middle_rate(peer, put_batches), _middle_rate(peer, put_by_two)
     before = cpu_of(peer.pid) + time.process_time()
     p50 = _p50_millis(put, MEASURED_PUTS)
     cpu = (cpu_of(peer.pid) + time.process_time() - before) / MEASURED_PUTS * 1000
-    return Level(level, rate, p50, cpu, _rate(peer, lambda: _read(client, stream)))
+    read = _rate(peer, lambda: _read(client, stream))
+    return Level(level, rate, by_two, p50, cpu, read, _read_by_two(peer, stream))
+
+
+def _middle_rate(peer: RunningPeer, work: Callable[[], int]) -> Rate:
+    rates = [_rate(peer, work) for _ in range(MEASURED_ROUNDS)]
+    return sorted(rates, key=lambda rate: rate.per_second)[MEASURED_ROUNDS // 2]
 
 
 def _rate(peer: RunningPeer, work: Callable[[], int]) -> Rate:
@@ -207,18 +233,54 @@ def _p50_millis(call: Callable[[], object], times: int) -> float:
     return statistics.median(taken) * 1000
 
 
-def _read(client: Any, stream: str) -> int:
+def _read_by_two(peer: RunningPeer, stream: str) -> float:
+    """Records per second that two processes read together, each from half of the shards."""
+    command = [sys.executable, "-m", "scripts.bench.stream", "--reader", peer.endpoint_url, stream]
+    halves = [[str(shard) for shard in range(SHARDS) if shard % 2 == half] for half in (0, 1)]
+    readers = [
+        subprocess.Popen(
+            [*command, *half], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        for half in halves
+    ]
+    try:
+        for reader in readers:
+            assert reader.stdout is not None
+            reader.stdout.readline()
+        started = time.perf_counter()
+        for reader in readers:
+            assert reader.stdin is not None
+            reader.stdin.write("go\n")
+            reader.stdin.flush()
+        count = sum(int(reader.communicate()[0]) for reader in readers)
+        return count / (time.perf_counter() - started)
+    finally:
+        for reader in readers:
+            reader.kill()
+            reader.wait()
+
+
+def consume(endpoint_url: str, stream: str, *shards: str) -> None:
+    """Read these shards (their places in the list of shards) once somebody says so."""
+    client, wanted = connect("kinesis", endpoint_url), [int(shard) for shard in shards]
+    client.describe_stream(StreamName=stream)
+    print("ready", flush=True)
+    sys.stdin.readline()
+    print(_read(client, stream, wanted), flush=True)
+
+
+def _read(client: Any, stream: str, shards: Iterable[int] = range(SHARDS)) -> int:
     read = 0
-    for count in _pages(client, stream):
+    for count in _pages(client, stream, shards):
         read += count
         if read >= MEASURED_READS:
             break
     return read
 
 
-def _pages(client: Any, stream: str) -> Iterator[int]:
+def _pages(client: Any, stream: str, shards: Iterable[int]) -> Iterator[int]:
     description = client.describe_stream(StreamName=stream)["StreamDescription"]
-    for shard in description["Shards"]:
+    for shard in (description["Shards"][place] for place in shards):
         iterator = client.get_shard_iterator(
             StreamName=stream, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
         )["ShardIterator"]
@@ -317,19 +379,21 @@ def table(results: Sequence[Result]) -> str:
     """The results in Markdown."""
     lines = [
         "| engine | records in the stream | PutRecords, records/s (CPU: engine + boto3, µs) "
-        "| put_record p50, ms (CPU) | GetRecords, records/s (CPU) |",
-        "|---|---|---|---|---|",
+        "| by two threads | put_record p50, ms (CPU) | GetRecords, records/s (CPU) "
+        "| by two processes |",
+        "|---|---|---|---|---|---|---|",
     ]
     for result in results:
         name = f"{result.engine} {result.version}".strip()
         lines += [
             f"| {name} | {level.records:,} | {_shown(level.put_records)} "
+            f"| {level.put_records_by_two_threads.per_second:,.0f} "
             f"| {level.put_record_p50_millis:.2f} ({level.put_record_cpu_millis:.2f}) "
-            f"| {_shown(level.get_records)} |"
+            f"| {_shown(level.get_records)} | {level.get_records_by_two_processes:,.0f} |"
             for level in result.levels
         ]
         if result.note:
-            lines.append(f"| {name} | {result.note} | | | |")
+            lines.append(f"| {name} | {result.note} | | | | | |")
     lines += ["", "| engine | 20 idle streams, share of a core | memory per record, bytes |"]
     lines.append("|---|---|---|")
     for result in results:
