@@ -91,6 +91,13 @@ class LiveStream:
         self.shards[shard.index] = shard
         for damage in log.damages:
             logger.warning("%s", damage_message(self.state, shard, damage))
+        for segment, ordinal in log.torn:
+            logger.warning(
+                "Stream %s, %s: the last write to segment %s was cut short and is removed. It was "
+                "never acknowledged, unless something else has shortened the file: then sequence "
+                "numbers from %s on are gone.",
+                *(self.state.name, shard.shard_id, segment, shard.sequence_number(ordinal, 0)),
+            )
 
     def _route(self) -> None:
         self._open = self.state.open_shards()

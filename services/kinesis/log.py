@@ -53,6 +53,8 @@ class ShardLog:
         self._sync = sync
         self._lock = threading.RLock()
         self.damages: list[Damage] = []
+        #: Segments whose last write was cut short, and the first ordinal that is not there.
+        self.torn: list[tuple[str, int]] = []
         self._segments: list[Segment] = []
         self._next_ordinal = FIRST_ORDINAL
         self._last_arrival = 0
@@ -157,6 +159,7 @@ class ShardLog:
                 uncertain_from = damage.highest_ordinal if damage.is_open_ended else 0
             if recovered.torn:
                 uncertain_from = Segment.base_of(name)
+                self.torn.append((name, max(self._next_ordinal, uncertain_from)))
         arrivals = (int(s.arrivals[-1]) for s in self._segments if s.arrivals)
         self._last_arrival = max([self._last_arrival, *arrivals])
         if uncertain_from:

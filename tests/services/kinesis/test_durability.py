@@ -129,6 +129,26 @@ def test_a_damaged_segment_is_kept_aside_and_its_records_are_named(
     assert aside.read_bytes() == content
 
 
+def test_a_log_that_was_cut_short_says_from_which_number_on(
+    clock: FixedClock, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    call = started(clock, tmp_path)
+    call("CreateStream", StreamName="s", ShardCount=1)
+    [kept] = put(call, "a")
+    [lost] = put(call, "b")
+    content = segment_of(tmp_path).read_bytes()
+    segment_of(tmp_path).write_bytes(content[:-1])
+
+    with caplog.at_level(logging.WARNING, logger="services.kinesis"):
+        call = started(clock, tmp_path)
+
+    assert keys(call) == "a"
+    [message] = [record.getMessage() for record in caplog.records]
+    assert message.startswith(f"Stream s, {SHARD}: the last write to segment 00000000000000000001")
+    [gone_from] = (int(word) for word in message.split() if word.isdigit() and len(word) > 50)
+    assert kept < gone_from <= lost
+
+
 def test_an_unreadable_stream_does_not_keep_the_others_from_coming_back(
     clock: FixedClock, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
