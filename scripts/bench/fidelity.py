@@ -95,6 +95,8 @@ def run(engine: str, file: Path, minutes: float) -> dict[Contract, str]:
             # The real KCL waits for minutes where an engine does not serve it.
             "-m",
             "not slow",
+            # Nor does a peer that never answers keep the others' contracts from being tried.
+            "--timeout=60",
             str(file),
         ]
         output = _run(command, minutes)

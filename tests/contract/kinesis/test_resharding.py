@@ -68,11 +68,14 @@ def test_a_closed_parent_is_read_to_its_end_and_names_its_children(streams: Stre
 
     iterator: str | None = streams.iterator(name, "shardId-000000000000")
     keys, answer = [], {}
-    while iterator is not None:
+    for _ in range(50):
+        if iterator is None:
+            break
         answer = streams.client.get_records(ShardIterator=iterator)
         keys += [record["PartitionKey"] for record in answer["Records"]]
         iterator = answer.get("NextShardIterator")
 
+    assert iterator is None
     assert keys == ["a", "b", "c"]
     assert [
         (child["ShardId"], child["ParentShards"], child["HashKeyRange"]["StartingHashKey"])
@@ -229,7 +232,7 @@ def test_list_shards_pages_by_token_alone(streams: Streams) -> None:
 
     answer = streams.client.list_shards(StreamName=name, MaxResults=2)
     ids = [shard["ShardId"] for shard in answer["Shards"]]
-    while (token := answer.get("NextToken")) is not None:
+    while (token := answer.get("NextToken")) is not None and len(ids) < 10:
         answer = streams.client.list_shards(NextToken=token, MaxResults=2)
         ids += [shard["ShardId"] for shard in answer["Shards"]]
 
