@@ -35,6 +35,8 @@ LEVELS = (0, 100_000, 300_000, 1_000_000, 2_000_000)
 #: Of so many rounds of so many batches the middle one counts.
 MEASURED_ROUNDS = 5
 MEASURED_BATCHES = 20
+#: A round of a slow engine ends after this.
+ROUND_SECONDS = 5.0
 MEASURED_PUTS = 400
 MEASURED_READS = 60_000
 IDLE_STREAMS = 20
@@ -134,12 +136,13 @@ def _measure(peer: RunningPeer, levels: Sequence[int], patience: float) -> Resul
     for level in levels:
         started = time.monotonic()
         while present < level:
-            present += _put_batches(client, stream, 20)
+            present += _put_batches(client, stream, 1)
             if time.monotonic() - started > patience:
                 result.note = f"stopped at {present:,} records: too slow to be filled"
                 return result
-        result.levels.append(_level(peer, client, stream, level))
-        present += 2 * MEASURED_ROUNDS * MEASURED_BATCHES * BATCH + MEASURED_PUTS
+        measured, put = _level(peer, client, stream, level)
+        result.levels.append(measured)
+        present += put
     result.memory_per_record = (memory_of(peer.pid) - memory) / present
     if peer.name == "riacho":
         result.neighbours = _neighbours(peer)
@@ -179,23 +182,28 @@ def _put_batches(client: Any, stream: str, count: int) -> int:
     return count * BATCH
 
 
-def _level(peer: RunningPeer, client: Any, stream: str, level: int) -> Level:
-    records = _batch()
+def _level(peer: RunningPeer, client: Any, stream: str, level: int) -> tuple[Level, int]:
+    """What was measured, and how many records that put."""
+    records, batches = _batch(), list[int]()
 
     def put_batches(count: int = MEASURED_BATCHES) -> int:
+        deadline, done = time.monotonic() + ROUND_SECONDS, 0
         for _ in range(count):
             client.put_records(StreamName=stream, Records=records)
-        return count * BATCH
+            batches.append(BATCH)
+            done += 1
+            if time.monotonic() > deadline:
+                break
+        return done * BATCH
 
     def put_by_two() -> int:
-        halves = [
-            threading.Thread(target=put_batches, args=(MEASURED_BATCHES // 2,)) for _ in range(2)
-        ]
+        before, share = len(batches), (MEASURED_BATCHES // 2,)
+        halves = [threading.Thread(target=put_batches, args=share) for _ in range(2)]
         for half in halves:
             half.start()
         for half in halves:
             half.join()
-        return MEASURED_BATCHES * BATCH
+        return (len(batches) - before) * BATCH
 
     def put() -> None:
         client.put_record(StreamName=stream, Data=records[0]["Data"], PartitionKey="k")
@@ -205,7 +213,8 @@ def _level(peer: RunningPeer, client: Any, stream: str, level: int) -> Level:
     p50 = _p50_millis(put, MEASURED_PUTS)
     cpu = (cpu_of(peer.pid) + time.process_time() - before) / MEASURED_PUTS * 1000
     read = _rate(peer, lambda: _read(client, stream))
-    return Level(level, rate, by_two, p50, cpu, read, _read_by_two(peer, stream))
+    measured = Level(level, rate, by_two, p50, cpu, read, _read_by_two(peer, stream))
+    return measured, len(batches) * BATCH + MEASURED_PUTS
 
 
 def _middle_rate(peer: RunningPeer, work: Callable[[], int]) -> Rate:
