@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.localstack.engine import free_port, start
-from services.localstack.environment import ENGINE_PYTHON, engine_environment
+from services.localstack.environment import engine_environment
 from services.settings import Settings
 
+ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 120.0
 GUARD = Path(__file__).with_name("peer_guard.py")
 
@@ -92,7 +93,12 @@ def kinesalite() -> Iterator[RunningPeer]:
 
 @contextlib.contextmanager
 def localstack() -> Iterator[RunningPeer]:
-    """LocalStack as it comes: its own providers and server (Kinesis needs npm at first use)."""
+    """LocalStack as it comes: its own providers and server, in an environment without ours.
+
+    Its Kinesis needs npm at first use.
+    """
+    pins = ROOT / "requirements" / "engine.txt"
+    python = _venv("localstack-4.14.0", "--no-deps", "--requirement", str(pins))
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="riacho-bench-") as folder:
         settings = Settings(port=port, data_dir=Path(folder))
@@ -103,7 +109,7 @@ def localstack() -> Iterator[RunningPeer]:
         }
         _keep_installed(Path(environment["FILESYSTEM_ROOT"]))
         environment["NPM_CONFIG_CACHE"] = str(cache_folder() / "npm")
-        command = [str(ENGINE_PYTHON), "-m", "localstack.runtime.main"]
+        command = [str(python), "-m", "localstack.runtime.main"]
         with _process(
             "localstack",
             command,
