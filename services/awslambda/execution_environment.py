@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from services.awslambda import log_lines
 from services.awslambda.function_output import FunctionOutput
@@ -32,6 +33,9 @@ class FunctionSettings:
     code: Path
     layers: Path
     ephemeral_storage_in_mb: int = 512
+    #: `Text` or `JSON`, and from which level on Lambda's own JSON lines are kept.
+    log_format: str = "Text"
+    system_log_level: str = "INFO"
     variables: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -272,8 +276,26 @@ class ExecutionEnvironment:
     def _cold_lines(self) -> tuple[LogEvent, ...]:
         if self._init_seconds is None:
             return ()
-        first = LogEvent(self._init_millis, log_lines.init_start(self._settings.runtime))
-        return (first, *log_lines.events(self._output.take(), self._init_millis))
+        lines: tuple[str, ...] = (log_lines.init_start(self._settings.runtime),)
+        if self._settings.log_format == "JSON":
+            record = {
+                "initializationType": self._settings.variables.get(
+                    "AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"
+                ),
+                "phase": "init",
+                "runtimeVersion": self._settings.runtime,
+                "functionName": self._settings.variables.get("AWS_LAMBDA_FUNCTION_NAME", ""),
+                "functionVersion": self._settings.version,
+            }
+            lines = self._platform_event("platform.initStart", record)
+        first = tuple(LogEvent(self._init_millis, line) for line in lines)
+        return (*first, *log_lines.events(self._output.take(), self._init_millis))
+
+    def _platform_event(
+        self, event_type: str, record: dict[str, Any], status: str = ""
+    ) -> tuple[str, ...]:
+        level = self._settings.system_log_level
+        return log_lines.platform_event(event_type, record, self._now(), level, status)
 
     def _millis(self) -> int:
         return int(self._now() * 1000)
@@ -288,6 +310,13 @@ class ExecutionEnvironment:
         self, figures: log_lines.Report, event: Event, payload: bytes
     ) -> log_lines.OwnLines:
         request_id = figures.request_id
+        if self._settings.log_format == "JSON":
+            started = {"requestId": request_id, "version": figures.version}
+            report = log_lines.report_record(figures)
+            return log_lines.OwnLines(
+                start=self._platform_event("platform.start", started),
+                closing=self._platform_event("platform.report", report, figures.status),
+            )
         fault: tuple[str, ...] = ()
         if event.kind == "timeout":
             seconds = self._settings.timeout_seconds
@@ -295,7 +324,7 @@ class ExecutionEnvironment:
         elif event.kind == "exit":
             fault = (json.loads(payload)["errorMessage"], figures.error_type)
         return log_lines.OwnLines(
-            start=log_lines.start(request_id, figures.version),
+            start=(log_lines.start(request_id, figures.version),),
             closing=(*fault, log_lines.end(request_id), log_lines.report(figures)),
         )
 

@@ -7,6 +7,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 #: CloudWatch Logs refuses a longer event (256 KiB less 26 bytes of overhead).
 MAXIMUM_EVENT_BYTES = 262_118
@@ -76,7 +77,7 @@ def _pieces(data: bytes) -> Iterator[str]:
 class OwnLines:
     """What Lambda adds before and after what the function wrote."""
 
-    start: str
+    start: tuple[str, ...]
     closing: tuple[str, ...]
 
 
@@ -85,7 +86,7 @@ def invocation(
 ) -> tuple[LogEvent, ...]:
     """All log events of one invocation, in order."""
     return (
-        LogEvent(began_millis, own.start),
+        *(LogEvent(began_millis, line) for line in own.start),
         *events(output, began_millis),
         *(LogEvent(ended_millis, line) for line in own.closing),
     )
@@ -138,9 +139,51 @@ def report(figures: Report) -> str:
     return "\t".join(fields) + "\t"
 
 
+def _level(event_type: str, status: str) -> str:
+    """Which level a platform event has.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
+    """
+    return "WARN" if event_type == "platform.report" and status else "INFO"
+
+
+_LEVELS = ("DEBUG", "INFO", "WARN")
+
+
+def platform_event(
+    event_type: str, record: dict[str, Any], now: float, wanted_level: str, status: str = ""
+) -> tuple[str, ...]:
+    """A line of Lambda's own in the JSON log format; none where it is below the wanted level."""
+    if _LEVELS.index(_level(event_type, status)) < _LEVELS.index(wanted_level):
+        return ()
+    return (json.dumps({"time": iso_time(now), "type": event_type, "record": record}),)
+
+
+def report_record(figures: Report) -> dict[str, Any]:
+    """What `platform.report` tells: the figures of the REPORT line."""
+    millis = figures.duration_seconds * 1000
+    metrics: dict[str, Any] = {
+        "durationMs": round(millis, 3),
+        "billedDurationMs": int(-(-(millis + (figures.init_seconds or 0) * 1000) // 1)),
+        "memorySizeMB": figures.memory_size_in_mb,
+        "maxMemoryUsedMB": figures.max_memory_used_in_mb,
+    }
+    if figures.init_seconds is not None:
+        metrics["initDurationMs"] = round(figures.init_seconds * 1000, 3)
+    record = {
+        "requestId": figures.request_id,
+        "metrics": metrics,
+        "status": figures.status or "success",
+    }
+    return record | ({"errorType": figures.error_type} if figures.error_type else {})
+
+
+def iso_time(now: float) -> str:
+    return datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
 def timed_out(request_id: str, timeout_seconds: float, now: float) -> str:
-    time = datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
-    return f"{time} {request_id} Task timed out after {timeout_seconds:.2f} seconds"
+    return f"{iso_time(now)} {request_id} Task timed out after {timeout_seconds:.2f} seconds"
 
 
 def failure(error_type: str, request_id: str, message: str) -> bytes:

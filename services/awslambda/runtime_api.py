@@ -24,6 +24,7 @@ _PREFIX = "/2018-06-01/runtime"
 _NEXT = re.compile(rf"{_PREFIX}/invocation/next/?")
 _RESPONSE = re.compile(rf"{_PREFIX}/invocation/([^/]+)/response/?")
 _ERROR = re.compile(rf"{_PREFIX}/invocation/([^/]+)/error/?")
+_EXTENSION = re.compile(r"/20\d\d-\d\d-\d\d/(extension|logs|telemetry)\b.*")
 _INIT_ERROR = re.compile(rf"{_PREFIX}/init/error/?")
 
 
@@ -83,7 +84,18 @@ def post(path: str, body: bytes, headers: Mapping[str, str]) -> tuple[Event | No
         return Event("error", match[1], body, headers), _accepted()
     if _INIT_ERROR.fullmatch(path):
         return Event("init_error", "", body, headers), _accepted()
-    return None, _refusal(404, "NotFound", f"The Runtime API has no {path}.")
+    return None, not_found(path)
+
+
+def not_found(path: str) -> Answer:
+    """For whatever else a runtime asks; extensions get the way out."""
+    if _EXTENSION.fullmatch(path):
+        message = (
+            "This engine runs no Lambda extensions: there is neither an Extensions API nor a "
+            "Telemetry API. Leave the extension's layer out here."
+        )
+        return _refusal(501, "Extension.NotSupported", message)
+    return _refusal(404, "NotFound", f"The Runtime API has no {path}.")
 
 
 def _accepted() -> Answer:
@@ -186,7 +198,7 @@ class _Connection(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         if not _NEXT.fullmatch(self.path):
-            self._answer(_refusal(404, "NotFound", f"The Runtime API has no {self.path}."))
+            self._answer(not_found(self.path))
         elif (work := self._api.next_work()) is None:
             self.close_connection = True
         else:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import io
 import json
+import signal
+import subprocess
+import sys
 import threading
 import zipfile
 from pathlib import Path
 
 import click
 import pytest
+from botocore.exceptions import ClientError
 from click.testing import CliRunner
 
+from scripts.command_line.failures import ExitCode
 from scripts.command_line.functions import event_of, fingerprint, pack
 from scripts.command_line.main import main
 from tests.conftest import EngineUnderTest
@@ -71,6 +76,36 @@ def test_deploy_invoke_change_and_read_the_log(engine: EngineUnderTest, folder: 
     (folder / "app.py").write_text("def handler(*_): raise ValueError('no')")
     riacho(*deploy)
     assert json.loads(riacho("invoke", folder.name, code=1))["errorType"] == "ValueError"
+
+
+def test_watching_deploys_again_whenever_a_file_is_saved(
+    engine: EngineUnderTest, folder: Path
+) -> None:
+    awslambda = engine.client("lambda")
+
+    def answers(word: str) -> bool:
+        try:
+            answer = awslambda.invoke(FunctionName=folder.name, Payload=b"{}")
+        except ClientError:
+            return False
+        return word in answer["Payload"].read().decode()
+
+    riacho = (sys.executable, "-m", "scripts.command_line.main", "functions", "deploy")
+    options = ("--env", "WHO=ana", "--watch", "--endpoint-url", engine.endpoint_url)
+    watching = subprocess.Popen([*riacho, str(folder), *options], stdout=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: answers("ol"), seconds=60)
+        (folder / "lib" / "words.py").write_text("hello = 'hola'")
+        wait_until(lambda: answers("hola"), seconds=60)
+        # A file that cannot be run is deployed too, and the next one that can mends it.
+        (folder / "app.py").write_text("def handler(:")
+        wait_until(lambda: answers("UserCodeSyntaxError"), seconds=60)
+        (folder / "app.py").write_text("def handler(*_): return 'mended'")
+        wait_until(lambda: answers("mended"), seconds=60)
+        assert watching.poll() is None
+    finally:
+        watching.send_signal(signal.SIGINT)
+        assert watching.wait(60) == ExitCode.INTERRUPTED
 
 
 def test_an_unknown_function_ends_in_one_sentence(engine: EngineUnderTest) -> None:

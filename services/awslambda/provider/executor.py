@@ -159,6 +159,8 @@ def _settings(function_version: FunctionVersion) -> FunctionSettings:
         code=Path(config.code.get_unzipped_code_location()),
         layers=_layers_folder(function_version),
         ephemeral_storage_in_mb=config.ephemeral_storage.size,
+        log_format=str(config.logging_config.get("LogFormat") or "Text"),
+        system_log_level=str(config.logging_config.get("SystemLogLevel") or "INFO"),
     )
 
 

@@ -287,6 +287,57 @@ def test_a_tumbling_window_carries_its_state_to_a_final_invocation(
     assert final["state"] == {"count": counted}
 
 
+def test_a_tumbling_window_ends_with_its_shard_and_the_children_begin_their_own(
+    engine: EngineUnderTest,
+) -> None:
+    here = Setting(engine)
+    here.map(TumblingWindowInSeconds=900)
+    before = [f"before {number}" for number in range(8)]
+    after = [f"after {number}" for number in range(8)]
+    here.put(*before)
+    here.reported(lambda reports: count(reports) == 8)
+    here.kinesis.update_shard_count(
+        StreamName=here.stream, TargetShardCount=2, ScalingType="UNIFORM_SCALING"
+    )
+    # The parent's window would last for minutes: its shard's end closes it.
+    here.reported(lambda reports: any(report["isFinalInvokeForWindow"] for report in reports))
+    here.kinesis.get_waiter("stream_exists").wait(StreamName=here.stream, WaiterConfig={"Delay": 1})
+    here.put(*after)
+    here.reported(lambda reports: count(reports) == 16)
+    engine.advance_clock(901)
+
+    def finals(reports: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [report for report in reports if report["isFinalInvokeForWindow"]]
+
+    children = {"shardId-000000000001", "shardId-000000000002"}
+    reports = here.reported(
+        lambda reports: {final["shardId"] for final in finals(reports)} >= children
+    )
+    counted = dict.fromkeys(("shardId-000000000000", *children), 0)
+    for final in finals(reports):
+        counted[final["shardId"]] += final["state"]["count"]
+    assert counted.pop("shardId-000000000000") == 8
+    assert sum(counted.values()) == 8
+    assert sorted(flat(reports)) == sorted(before + after)
+
+
+def test_a_failure_reaches_the_subscribers_of_a_topic(engine: EngineUnderTest) -> None:
+    here, sns = Setting(engine), engine.client("sns")
+    topic = sns.create_topic(Name=f"{here.stream}-failures")["TopicArn"]
+    raw = {"RawMessageDelivery": "true"}
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=here.failures_arn, Attributes=raw)
+    (number,) = here.put("poison")
+    here.map(MaximumRetryAttempts=0, DestinationConfig={"OnFailure": {"Destination": topic}})
+    record = here.failed()
+    assert record["KinesisBatchInfo"]["startSequenceNumber"] == number
+    assert record["KinesisBatchInfo"]["streamArn"] == here.stream_arn
+    assert record["responseContext"] == {
+        "statusCode": 200,
+        "executedVersion": "$LATEST",
+        "functionError": "Unhandled",
+    }
+
+
 def test_children_of_a_reshard_are_read_after_their_parent(engine: EngineUnderTest) -> None:
     here = Setting(engine)
     here.map(BatchSize=1)

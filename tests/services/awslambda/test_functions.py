@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from base64 import b64decode
 from typing import Any
 
 import pytest
@@ -104,6 +105,35 @@ def test_an_event_that_fails_goes_to_its_destination_after_the_retries(
     assert record["requestPayload"] == "poison"
     assert record["responsePayload"]["errorType"] == "ValueError"
     assert record["requestContext"]["condition"] == "RetriesExhausted"
+
+
+def test_a_log_in_json_has_the_levels_that_were_asked_for(
+    engine: EngineUnderTest, awslambda: Any
+) -> None:
+    source = """
+import logging
+log = logging.getLogger()
+
+def handler(event, context):
+    log.info("not wanted")
+    log.warning("look %s", event)
+"""
+    logging = {"LogFormat": "JSON", "ApplicationLogLevel": "WARN", "SystemLogLevel": "INFO"}
+    name = deploy(awslambda, source, LoggingConfig=logging)
+    answer = awslambda.invoke(FunctionName=name, Payload=b"7", LogType="Tail")
+    request_id = answer["ResponseMetadata"]["RequestId"]
+    lines = [json.loads(line) for line in b64decode(answer["LogResult"]).splitlines()]
+    kinds = [line.get("type") or line["level"] for line in lines]
+    assert kinds == ["platform.initStart", "platform.start", "WARNING", "platform.report"]
+    assert (lines[2]["message"], lines[2]["requestId"]) == ("look 7", request_id)
+    report = lines[3]["record"]
+    assert (report["requestId"], report["status"]) == (request_id, "success")
+    assert {"durationMs", "billedDurationMs", "initDurationMs"} <= set(report["metrics"])
+
+    quiet = logging | {"SystemLogLevel": "WARN"}
+    name = deploy(awslambda, source, LoggingConfig=quiet)
+    log = awslambda.invoke(FunctionName=name, Payload=b"7", LogType="Tail")["LogResult"]
+    assert [json.loads(line)["level"] for line in b64decode(log).splitlines()] == ["WARNING"]
 
 
 def test_reserved_concurrency_of_zero_throttles(awslambda: Any) -> None:

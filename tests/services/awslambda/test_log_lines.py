@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 
 import pytest
@@ -73,6 +74,45 @@ def test_the_report_line_is_worded_as_on_aws() -> None:
         "REPORT RequestId: r\tDuration: 1.23 ms\tBilled Duration: 102 ms\tMemory Size: 128 MB"
         "\tMax Memory Used: 30 MB\tInit Duration: 100.50 ms\t"
     )
+
+
+def test_the_json_report_has_the_same_figures() -> None:
+    figures = Report(
+        request_id="r",
+        version="1",
+        duration_seconds=3.0,
+        memory_size_in_mb=128,
+        max_memory_used_in_mb=30,
+        status="timeout",
+    )
+    assert log_lines.report_record(figures) == {
+        "requestId": "r",
+        "metrics": {
+            "durationMs": 3000.0,
+            "billedDurationMs": 3000,
+            "memorySizeMB": 128,
+            "maxMemoryUsedMB": 30,
+        },
+        "status": "timeout",
+    }
+
+
+@pytest.mark.parametrize(
+    ("event_type", "status", "level", "is_kept"),
+    [
+        ("platform.start", "", "DEBUG", True),
+        ("platform.start", "", "INFO", True),
+        ("platform.start", "", "WARN", False),
+        ("platform.report", "", "WARN", False),
+        ("platform.report", "timeout", "WARN", True),
+    ],
+)
+def test_a_json_line_is_kept_from_its_level_on(
+    event_type: str, status: str, level: str, is_kept: bool
+) -> None:
+    lines = log_lines.platform_event(event_type, {"n": 1}, 0.5, level, status)
+    wanted = {"time": "1970-01-01T00:00:00.500Z", "type": event_type, "record": {"n": 1}}
+    assert [json.loads(line) for line in lines] == ([wanted] if is_kept else [])
 
 
 def test_the_time_out_line_carries_time_request_and_limit() -> None:

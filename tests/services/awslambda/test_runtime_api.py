@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -37,6 +38,13 @@ def test_a_post_elsewhere_is_not_found() -> None:
     event, answer = post("/2018-06-01/runtime/elsewhere", b"", {})
     assert event is None
     assert answer.status == 404
+
+
+def test_an_extension_hears_that_there_are_none_here() -> None:
+    event, answer = post("/2020-01-01/extension/register", b"{}", {})
+    assert event is None
+    assert answer.status == 501
+    assert json.loads(answer.body)["errorType"] == "Extension.NotSupported"
 
 
 def test_a_response_over_six_megabytes_is_refused() -> None:
