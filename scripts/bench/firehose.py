@@ -225,10 +225,14 @@ def _deliver(bench: Bench, what: str, content: dict[str, Any], partitions: int) 
 def _wait_for(bench: Bench, bucket: str, size: int | None) -> int:
     """The number of objects once everything is there: so many bytes, or no more to come."""
     deadline, seen = time.monotonic() + PATIENCE_SECONDS, -1
+    took = 0.0
     while time.monotonic() < deadline:
         bench.end_the_interval()
-        time.sleep(0.05)
+        # Listing many objects keeps an engine busy: look seldom enough not to be the load.
+        time.sleep(max(0.05, 4 * took))
+        asked = time.perf_counter()
         objects = bench.objects(bucket)
+        took = time.perf_counter() - asked
         total = sum(item["Size"] for item in objects)
         if (size is not None and total >= size) or (size is None and total and total == seen):
             return len(objects)

@@ -10,10 +10,15 @@ from __future__ import annotations
 
 
 class FirehoseError(Exception):
-    """An answer of AWS's: `code`, `message`, HTTP `status`."""
+    """An answer of AWS's: `code`, `message`, HTTP `status`. A subclass that names no code has its
+    own name, as AWS's exceptions have: `ResourceInUse` is `ResourceInUseException`."""
 
     code = "InternalFailure"
     status = 400
+
+    def __init_subclass__(cls, code: str = "", status: int = 400) -> None:
+        cls.code = code or f"{cls.__name__}Exception"
+        cls.status = status
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -21,41 +26,40 @@ class FirehoseError(Exception):
 
 
 class InvalidArgument(FirehoseError):
-    code = "InvalidArgumentException"
+    """A value breaks a rule of Firehose's own."""
 
 
 class ResourceNotFound(FirehoseError):
-    code = "ResourceNotFoundException"
+    """There is no such delivery stream, or it is in another region."""
 
 
 class ResourceInUse(FirehoseError):
-    code = "ResourceInUseException"
+    """The name is taken, or the delivery stream is not ACTIVE."""
 
 
 class LimitExceeded(FirehoseError):
-    code = "LimitExceededException"
+    """More delivery streams than a region may have."""
 
 
 class ConcurrentModification(FirehoseError):
-    code = "ConcurrentModificationException"
+    """An update names a version that is not the current one."""
 
 
 class InvalidSource(FirehoseError):
-    code = "InvalidSourceException"
+    """A put to a delivery stream that reads from a Kinesis stream."""
 
 
-class ServiceUnavailable(FirehoseError):
-    code = "ServiceUnavailableException"
-    status = 503
+class ServiceUnavailable(FirehoseError, status=503):
+    """Nothing can be kept at the moment: try again."""
 
 
-class ValidationFailed(FirehoseError):
-    code = "ValidationException"
+class ValidationFailed(FirehoseError, code="ValidationException"):
+    """The request breaks the constraints of AWS's model."""
 
 
-class SerializationFailed(FirehoseError):
-    code = "SerializationException"
+class SerializationFailed(FirehoseError, code="SerializationException"):
+    """The request is not of the shape of AWS's model."""
 
 
 class UnknownOperation(FirehoseError):
-    code = "UnknownOperationException"
+    """Firehose has no such operation."""
