@@ -115,7 +115,7 @@ def test_duckdb_reads_both(kind: str, parquet: Path, gzip_lines: Path) -> None:
         else f"read_json_auto('{gzip_lines}/*.gz')"
     )
     with duckdb.connect() as connection:
-        row = connection.sql(
+        row = connection.execute(
             f"SELECT count(*), sum(price::DECIMAL(10,2))::DOUBLE, max(visitor.age), "
             f'count(DISTINCT tags[1]), min("at")::TIMESTAMP::VARCHAR FROM {source}'
         ).fetchone()
