@@ -121,7 +121,7 @@ class Bench:
         if "fail-over" in parts and self._kind != "loop":
             self._fail_over(measured)
         if stream:
-            self._kinesis.delete_stream(StreamName=stream)
+            self._kinesis.delete_stream(StreamName=stream, EnforceConsumerDeletion=True)
         return measured
 
     def _starts(self, measured: Measured) -> None:
