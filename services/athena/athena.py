@@ -154,7 +154,7 @@ class Athena:
             query=query,
             kind=kind,
             work_group=group["Name"],
-            database=(context.get("Database") or "default").lower(),
+            database=(context.get("Database") or "default").strip("`").lower(),
             output_location=f"{location.rstrip('/')}/{query_execution_id}{_suffix(kind)}",
             submitted_at=self._clock.now(),
             region=region,

@@ -81,8 +81,11 @@ def translated(cache: Path, context: QueryContext) -> Iterator[None]:
     except duckdb.InterruptException:
         context.check()
         raise QueryCancelled() from None
-    except duckdb.Error as error:
+    except (duckdb.Error, OSError, ValueError) as error:
+        # PyArrow's reader turns what DuckDB raises after the first rows into an error of its own.
         context.check()
+        if "INTERRUPT" in str(error):
+            raise QueryCancelled() from None
         raise _translate(str(error), cache) from error
 
 

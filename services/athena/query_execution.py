@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from dataclasses import dataclass, field
 from typing import Any
@@ -98,7 +99,7 @@ class QueryExecution:
 
     def _statistics(self) -> Shape:
         started = self.started_at if self.started_at is not None else self.ended_at
-        queued = int(1000 * ((started or self.submitted_at) - self.submitted_at))
+        queued = math.ceil(1000 * ((started or self.submitted_at) - self.submitted_at))
         found: Shape = {
             "EngineExecutionTimeInMillis": self.engine_millis,
             "DataScannedInBytes": self.data_scanned_in_bytes,

@@ -188,6 +188,8 @@ def unique_names(query: Query) -> None:
             raise SqlRefused(
                 f"Column name not specified at position {place}", 1, 1, "MISSING_COLUMN_NAME"
             )
+        if column.type.name == "unknown":
+            raise SqlRefused(f"Column type is unknown: {column.name}", 1, 1, "COLUMN_TYPE_UNKNOWN")
         if column.name.lower() in seen:
             raise SqlRefused(
                 f"Column name '{column.name}' specified more than once",

@@ -48,7 +48,7 @@ def name_pattern(expression: str | None) -> re.Pattern[str]:
     """The pattern of GetTables: a regular expression, in which Hive's lone `*` is anything."""
     if not expression:
         return re.compile(".*", re.DOTALL)
-    text = re.sub(r"(?<![.\])\\\w}])\*|(?<=\w)\*(?=$|\|)", ".*", expression)
+    text = re.sub(r"(?<![.\])\\\w}])\*|(?<=\w)\*(?=$|[|\w])", ".*", expression)
     try:
         return re.compile(text, re.IGNORECASE)
     except re.error:
