@@ -52,7 +52,8 @@ class Settings:
     )
     stream_storage: str = setting(
         "disk",
-        "Where records are kept: `disk` survives kill -9, `memory` is for tests.",
+        "Where records and the state of every service but S3 are kept: `disk` survives kill -9, "
+        "`memory` is for tests.",
         choices=("disk", "memory"),
     )
     stream_sync: str = setting(

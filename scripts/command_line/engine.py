@@ -20,8 +20,9 @@ from scripts.command_line.target import data_folder, data_option, running_engine
 from services.connect import LOCAL_CREDENTIALS
 from services.localstack import engine as engines
 from services.localstack.data_folder import Identity, find
-from services.localstack.errors import EngineFailed
+from services.localstack.errors import DataFolderRefused, EngineFailed
 from services.localstack.look import Look, look
+from services.localstack.state.archive import has_state
 from services.opensearch.errors import SearchFailed
 from services.settings import from_environment
 
@@ -37,10 +38,21 @@ from services.settings import from_environment
     multiple=True,
     help="search: an OpenSearch of the engine's own, fetched at first use.",
 )
-def up(port: int | None, data: Path | None, foreground: bool, parts: tuple[str, ...]) -> None:
+@click.option("--ephemeral", is_flag=True, help="Keep nothing: every service in memory.")
+def up(
+    port: int | None, data: Path | None, foreground: bool, parts: tuple[str, ...], ephemeral: bool
+) -> None:
     """Start the engine; returns when it answers."""
+    memory = "memory" if ephemeral else None
     search = "on" if "search" in parts else None
-    settings = from_environment(port=port, data_dir=data, search=search)
+    settings = from_environment(
+        port=port, data_dir=data, search=search, stream_storage=memory, object_storage=memory
+    )
+    if ephemeral and has_state(settings.data_dir):
+        raise DataFolderRefused(
+            f"{settings.data_dir} holds a state, which --ephemeral neither shows nor keeps: "
+            "choose another folder (--data)."
+        )
     console = Console(stderr=True)
     if settings.search == "on":
         install_shown(settings)
@@ -127,6 +139,9 @@ def _print(identity: Identity, seen: Look) -> None:
         "memory", ", ".join(f"{p.name} {p.rss_bytes / 1e6:.0f} MB" for p in seen.processes)
     )
     table.add_row("data", f"{seen.data_bytes / 1e6:.1f} MB in {seen.data_dir}")
+    if seen.state_bytes:
+        age = _duration(max(0.0, time.time() - seen.state_changed_at))
+        table.add_row("state", f"{seen.state_bytes / 1e6:.1f} MB, changed {age} ago")
     if seen.ahead_seconds:
         table.add_row("clock", f"{_duration(seen.ahead_seconds)} ahead")
     if seen.search["state"] != "off":

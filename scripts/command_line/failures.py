@@ -14,6 +14,7 @@ from services.localstack.errors import (
     NotInstalled,
     PortTaken,
 )
+from services.localstack.state.archive import ArchiveRefused
 from services.opensearch.errors import SearchFailed, SearchRefused, SearchUnreachable
 from services.settings import SettingRefused
 
@@ -46,6 +47,7 @@ EXIT_CODES: tuple[tuple[type[BaseException], ExitCode], ...] = (
     (PortTaken, ExitCode.PORT_TAKEN),
     (DataFolderInUse, ExitCode.DATA_FOLDER),
     (DataFolderRefused, ExitCode.DATA_FOLDER),
+    (ArchiveRefused, ExitCode.FAILED),
     (EngineFailed, ExitCode.ENGINE_FAILED),
     (NotRunning, ExitCode.NOT_RUNNING),
     (SearchUnreachable, ExitCode.NOT_RUNNING),

@@ -14,6 +14,7 @@ COMMANDS = {
     "up": "scripts.command_line.engine:up",
     "down": "scripts.command_line.engine:down",
     "status": "scripts.command_line.engine:status",
+    "state": "scripts.command_line.state:state",
     "env": "scripts.command_line.engine:env",
     "provision": "scripts.command_line.provision:provision",
     "produce": "scripts.command_line.produce:produce",

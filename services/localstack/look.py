@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 import time
 import urllib.request
 from collections.abc import Mapping
@@ -13,6 +15,7 @@ from typing import Any
 from services.localstack.data_folder import Identity
 from services.localstack.engine import admin
 from services.localstack.processes import descendants, resident_bytes
+from services.localstack.state.archive import state_files
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,9 @@ class Look:
     running_seconds: float
     data_dir: str
     data_bytes: int
+    #: What a restart brings back; `changed_at` is epoch seconds, 0 when there is nothing.
+    state_bytes: int
+    state_changed_at: float
     ahead_seconds: float
     services: tuple[str, ...]
     processes: tuple[ProcessMemory, ...]
@@ -51,6 +57,7 @@ def look(identity: Identity, data_dir: Path) -> Look:
         clock = admin(identity.endpoint_url, "clock")
     except OSError:
         clock = {}
+    state = [found for file in state_files(data_dir) if (found := _stat(file))]
     return Look(
         running=True,
         answers=bool(clock),
@@ -58,7 +65,9 @@ def look(identity: Identity, data_dir: Path) -> Look:
         pid=identity.pid,
         running_seconds=time.time() - identity.since,
         data_dir=str(data_dir),
-        data_bytes=sum(f.lstat().st_size for f in data_dir.rglob("*") if f.is_file()),
+        data_bytes=sum(f.st_size for each in data_dir.rglob("*") if (f := _stat(each))),
+        state_bytes=sum(found.st_size for found in state),
+        state_changed_at=max((found.st_mtime for found in state), default=0.0),
         ahead_seconds=clock.get("ahead_seconds", 0.0),
         services=_services(identity) if clock else (),
         processes=_memory(identity.pid),
@@ -71,6 +80,15 @@ def _search(identity: Identity) -> dict[str, Any]:
         return admin(identity.endpoint_url, "search")
     except OSError as error:
         return {"state": "off", "reason": str(error)}
+
+
+def _stat(file: Path) -> os.stat_result | None:
+    """Of a file that may be gone by now; None for it and for anything but a file."""
+    try:
+        found = file.lstat()
+    except OSError:
+        return None
+    return found if stat.S_ISREG(found.st_mode) else None
 
 
 def _services(identity: Identity) -> tuple[str, ...]:

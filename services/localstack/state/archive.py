@@ -26,6 +26,7 @@ NOT_STATE = frozenset(
     {"engine.lock", "engine.json", "engine.log", "engine.log.1", "home", "cache", "tmp"}
     | {"localstack"}
 )
+_LOADING = ".loading-"
 #: SQLite makes these anew.
 _NOT_KEPT = ("-shm",)
 _MAX_MANIFEST_BYTES = 100_000
@@ -49,7 +50,7 @@ class Manifest:
 def state_files(data_dir: Path) -> Iterator[Path]:
     """Every file of a data folder that is state."""
     for entry in sorted(data_dir.iterdir()) if data_dir.is_dir() else ():
-        if entry.name in NOT_STATE or ".set-aside-" in entry.name or entry.is_symlink():
+        if entry.name in NOT_STATE or entry.name.startswith(_LOADING) or entry.is_symlink():
             continue
         files = sorted(entry.rglob("*")) if entry.is_dir() else [entry]
         for file in files:
@@ -91,16 +92,20 @@ def _plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
     return member
 
 
-def load(file: Path, data_dir: Path, made_by: Mapping[str, str]) -> Manifest:
-    """Put an archive's state into a folder that has none. Raises ArchiveRefused and leaves the
-    folder as it was."""
+def load(
+    file: Path, data_dir: Path, made_by: Mapping[str, str], *, replace: bool = False
+) -> Manifest:
+    """Put an archive's state into a folder that has none, or in the place of what it has. Raises
+    ArchiveRefused and leaves the folder as it was."""
     data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    staging = Path(tempfile.mkdtemp(prefix=".loading-", dir=data_dir))
+    staging = Path(tempfile.mkdtemp(prefix=_LOADING, dir=data_dir))
     try:
         with tarfile.open(file, "r:gz") as archive:
             manifest = _manifest(file, archive, made_by)
             _refuse_without_room(manifest, data_dir)
             _extract(file, archive, manifest, staging)
+        if replace:
+            reset(data_dir, but=staging)
         for entry in staging.iterdir():
             entry.rename(data_dir / entry.name)
     except (tarfile.TarError, EOFError, OSError) as error:
@@ -161,11 +166,11 @@ def _extract(file: Path, archive: tarfile.TarFile, manifest: Manifest, into: Pat
         target.chmod(0o700 if member.mode & 0o100 else 0o600)
 
 
-def reset(data_dir: Path) -> int:
+def reset(data_dir: Path, but: Path | None = None) -> int:
     """Remove the state of a folder; how many files went."""
     removed = 0
     for entry in list(data_dir.iterdir()) if data_dir.is_dir() else ():
-        if entry.name in NOT_STATE:
+        if entry.name in NOT_STATE or entry == but:
             continue
         if entry.is_dir() and not entry.is_symlink():
             removed += sum(1 for f in entry.rglob("*") if f.is_file())

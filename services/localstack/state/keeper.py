@@ -148,9 +148,18 @@ class Keeper:
             self._try_to_save(name, service)
 
     def stop(self) -> None:
+        """Write everything; what services write themselves goes on until the process ends."""
         self._stopped = True
         self._wake.set()
         self.save_all()
+
+    def close(self) -> None:
+        """Write everything and let go of the files; the services must not be used any more."""
+        self.stop()
+        for service in self._services.values():
+            with service.lock:
+                service.file.close()
+        self._services.clear()
 
     def _run(self) -> None:
         while not self._stopped:

@@ -37,7 +37,7 @@ PLAIN: dict[str, frozenset[str]] = {
     "copyreg": frozenset({"_reconstructor"}),
     "re": frozenset({"_compile"}),
     "werkzeug.datastructures.structures": frozenset({"MultiDict", "ImmutableMultiDict"}),
-    "rolo.request": frozenset(),
+    "queue": frozenset({"Queue", "PriorityQueue", "LifoQueue"}),
     "pytz": frozenset({"_UTC"}),
     "dateutil.tz.tz": frozenset({"tzutc", "tzlocal"}),
 }
@@ -188,21 +188,20 @@ def no_value() -> None:
 
 
 @maker
-def named_function(module: str, name: str, line: int, defaults: tuple[Any, ...] | None) -> Any:
-    """A function of a module, or one within another, such as a `defaultdict`'s factory."""
-    if not module.startswith(OURS):
+def factory(module: str, name: str, line: int) -> Any:
+    """A lambda without parameters within a function, such as a `defaultdict`'s factory. No other
+    function: a state file could have it called with whatever it likes."""
+    outer, *inner = name.split(".<locals>.")
+    if not module.startswith(OURS) or not inner or inner[-1] != "<lambda>":
         raise pickle.UnpicklingError(f"{module}.{name} has no place in a state file")
     space = importlib.import_module(module)
     found: Any = space
-    outer, *inner = name.split(".<locals>.")
-    if not inner and outer == "<lambda>":
-        raise pickle.UnpicklingError(f"{module}.{name} cannot be found again")
     for part in outer.split("."):
         found = getattr(found, part)
-    if not inner:
-        return found
     code = _code_within(getattr(found, "__wrapped__", found).__code__, inner, line)
-    return FunctionType(code, space.__dict__, code.co_name, defaults)
+    if code.co_name != "<lambda>" or code.co_argcount or code.co_freevars:
+        raise pickle.UnpicklingError(f"{module}.{name} is not there any more")
+    return FunctionType(code, space.__dict__, code.co_name)
 
 
 def _code_within(code: CodeType, names: list[str], line: int) -> CodeType:
@@ -241,7 +240,7 @@ def _function(function: Any) -> Any:
     module, name = function.__module__, function.__qualname__
     if (module, name) in _makers or name in PLAIN.get(module, ()):
         return NotImplemented  # by its name
-    if function.__closure__ or not module.startswith(OURS):
+    code = function.__code__
+    if code.co_name != "<lambda>" or code.co_argcount or code.co_freevars or "<locals>" not in name:
         raise NotKept(f"the function {module}.{name}")
-    line = function.__code__.co_firstlineno
-    return named_function, (module, name, line, function.__defaults__)
+    return factory, (module, name, code.co_firstlineno)

@@ -11,7 +11,9 @@ from importlib.metadata import version
 from typing import Any
 
 from localstack import config
+from localstack.aws.api import CommonServiceException
 from localstack.aws.handlers import run_custom_response_handlers
+from localstack.aws.protocol.serializer import create_serializer
 from localstack.runtime import hooks
 from localstack.services.plugins import SERVICE_PLUGINS, Service, ServiceContainer
 
@@ -47,6 +49,8 @@ UNCHANGING = frozenset(
         ("sqs", "ChangeMessageVisibilityBatch"),
     }
 )
+
+NOT_KEPT = "The change could not be written to disk. Please try again."
 
 
 def is_kept() -> bool:
@@ -160,3 +164,16 @@ def _after_a_call(chain: Any, context: Any, response: Any) -> None:
         keeper().changed(name)
     except (OSError, sqlite3.Error, NotKept, RuntimeError) as error:
         LOG.error("%s could not keep what %s changed: %s", name, operation, error)
+        _answer_that_it_is_not_kept(context, response)
+
+
+def _answer_that_it_is_not_kept(context: Any, response: Any) -> None:
+    """AWS's 5xx, in the service's own protocol."""
+    serializer = create_serializer(context.service, context.protocol)
+    told = serializer.serialize_error_to_response(
+        CommonServiceException("InternalFailure", NOT_KEPT, status_code=500),
+        context.operation,
+        context.request.headers,
+        context.request_id,
+    )
+    response.update_from(told)
