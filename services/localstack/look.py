@@ -15,7 +15,7 @@ from typing import Any
 from services.localstack.data_folder import Identity
 from services.localstack.engine import admin
 from services.localstack.processes import descendants, resident_bytes
-from services.localstack.state.archive import state_files
+from services.localstack.state.archive import FOLDER_FORMAT, state_files
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,11 @@ def look(identity: Identity, data_dir: Path) -> Look:
         clock = admin(identity.endpoint_url, "clock")
     except OSError:
         clock = {}
-    state = [found for file in state_files(data_dir) if (found := _stat(file))]
+    state = [
+        found
+        for file in state_files(data_dir)
+        if file.name != FOLDER_FORMAT and (found := _stat(file))
+    ]
     return Look(
         running=True,
         answers=bool(clock),

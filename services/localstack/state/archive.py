@@ -27,6 +27,8 @@ NOT_STATE = frozenset(
     | {"localstack"}
 )
 _LOADING = ".loading-"
+#: Which form the folder has, written by every engine: it goes along, but is nothing to lose.
+FOLDER_FORMAT = "format"
 #: SQLite makes these anew.
 _NOT_KEPT = ("-shm",)
 _MAX_MANIFEST_BYTES = 100_000
@@ -183,4 +185,4 @@ def reset(data_dir: Path, but: Path | None = None) -> int:
 
 def has_state(data_dir: Path) -> bool:
     """Whether there is anything to lose."""
-    return next(state_files(data_dir), None) is not None
+    return any(file != data_dir / FOLDER_FORMAT for file in state_files(data_dir))
