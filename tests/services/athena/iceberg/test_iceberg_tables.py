@@ -130,7 +130,7 @@ def test_a_query_becomes_a_table_of_all_types_and_dropping_it_removes_its_files(
     ("sql", "reason"),
     [
         ("DELETE FROM t WHERE nothing = 1", "COLUMN_NOT_FOUND: line 1:21"),
-        ("UPDATE t SET nothing = 1", "COLUMN_NOT_FOUND: line 1:14"),
+        ("UPDATE t SET nothing = 1", "target columns ['nothing'] do not exist"),
         ("UPDATE nowhere SET a = 1", "TABLE_NOT_FOUND"),
         (
             f"CREATE TABLE u (a int) LOCATION 's3://lake/u/' PARTITIONED BY (b) {ICEBERG}",
