@@ -20,6 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from services.localstack.engine import start
 from services.settings import Settings
 from tests.services.localstack.state.test_restart import Clients, kill
+from tests.waiting import wait_until
 
 KILLS = int(os.environ.get("RIACHO_STORY_KILLS", "2"))
 
@@ -140,6 +141,7 @@ def test_everything_acknowledged_is_there_after_every_kill(tmp_path: Path) -> No
             ]
             for writer in writers:
                 writer.start()
+            wait_until(lambda: all(acknowledged.values()), seconds=60)
             threading.Event().wait(chance.uniform(0.5, 4.0))
             kill(engine)
             for writer in writers:
