@@ -49,11 +49,15 @@ const editors = new WeakMap();
 
 export default function ({ data, parentElement, setStateValue, setTriggerValue }) {
   const is_new = !editors.has(parentElement);
-  if (is_new) editors.set(parentElement, { editor: opened(parentElement, data), given: data.given });
+  if (is_new) {
+    const editor = opened(parentElement, data);
+    editors.set(parentElement, { editor, given: data.given, told: data.text });
+  }
   const known = editors.get(parentElement);
   const { editor } = known;
   if (known.given !== data.given) {
     known.given = data.given;
+    known.told = data.text;
     editor.session.setValue(data.text);
   }
   // Only what is new is set: setting anything closes the proposals that are open.
@@ -66,23 +70,24 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
     known.is_dark = data.is_dark;
     editor.setTheme(data.is_dark ? "ace/theme/github_dark" : "ace/theme/github_light_default");
   }
-  known.tell = () => setStateValue("text", editor.getValue());
+  // Told once only: leaving the editor for another page must not bring this one back.
+  known.tell = () => {
+    clearTimeout(known.waiting);
+    const text = editor.getValue();
+    if (text !== known.told) setStateValue("text", (known.told = text));
+  };
   known.run = () => setTriggerValue("run", editor.getValue());
   if (!is_new) return;
-  let waiting;
   editor.on("change", () => {
-    clearTimeout(waiting);
-    waiting = setTimeout(() => known.tell(), 250);
+    clearTimeout(known.waiting);
+    known.waiting = setTimeout(() => known.tell(), 250);
   });
-  editor.on("blur", () => {
-    clearTimeout(waiting);
-    known.tell();
-  });
+  editor.on("blur", () => known.tell());
   editor.commands.addCommand({
     name: "run",
     bindKey: { win: "Ctrl-Enter", mac: "Command-Enter" },
     exec() {
-      clearTimeout(waiting); // the text goes along: a second message would only run the page twice
+      known.tell(); // before, not after: a later message would cut off the run this one starts
       known.run();
     },
   });

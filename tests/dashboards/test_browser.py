@@ -163,4 +163,8 @@ def test_a_query_is_typed_run_and_drawn(page: tuple[Any, list[str]], lake: str) 
     opened.get_by_text("2 rows").wait_for()
     opened.get_by_role("tab", name="Pie: device × n").click()
     opened.locator('[data-testid="stVegaLiteChart"]:visible').first.wait_for()
+    opened.locator(".sql-editor .ace_content").click()
+    turn_to(opened, "Analytics")  # straight out of the editor
+    opened.get_by_label("Table").first.wait_for()
+    assert opened.locator("h1").inner_text() == "Analytics"
     assert complaints == []
