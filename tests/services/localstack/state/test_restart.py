@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +106,7 @@ def fill(aws: Clients) -> None:
     )
     aws.logs.create_log_group(logGroupName="/shop")
     aws.logs.create_log_stream(logGroupName="/shop", logStreamName="a")
-    now = 1_700_000_000_000
+    now = int(time.time() * 1000)
     aws.logs.put_log_events(
         logGroupName="/shop",
         logStreamName="a",
@@ -179,6 +180,7 @@ def test_every_service_survives_kill_9_and_goes_on(tmp_path: Path) -> None:
         aws = Clients(engine)
         fill(aws)
         before = inventory(aws)
+        assert before["logs"]["/shop"] == ["one", "two"]
         assert before["queues"]["news"]["messages"] == 4
         kill(engine)
     with start(settings) as engine:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import random
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -58,9 +59,9 @@ def writes(url: str) -> dict[str, Callable[[str], Any]]:
         "topics": lambda name: made["sns"].create_topic(Name=name),
         "s3": lambda name: made["s3"].put_object(Bucket="story", Key=name, Body=name.encode()),
         "iam": lambda name: made["iam"].create_user(UserName=name),
-        "ssm": lambda name: made["ssm"].put_parameter(Name=name, Value="v", Type="String"),
+        "parameters": lambda name: made["ssm"].put_parameter(Name=name, Value="v", Type="String"),
         "logs": lambda name: made["logs"].put_log_events(
-            **log, logEvents=[{"timestamp": 1_700_000_000_000, "message": name}]
+            **log, logEvents=[{"timestamp": int(time.time() * 1000), "message": name}]
         ),
         "kinesis": lambda name: made["kinesis"].put_record(
             StreamName="story", Data=name.encode(), PartitionKey=name
@@ -88,7 +89,7 @@ def read(aws: Clients) -> dict[str, list[str]]:
         "topics": (aws.sns, "list_topics", "Topics", "TopicArn", {}),
         "s3": (aws.s3, "list_objects_v2", "Contents", "Key", {"Bucket": "story"}),
         "iam": (aws.iam, "list_users", "Users", "UserName", {}),
-        "ssm": (aws.ssm, "describe_parameters", "Parameters", "Name", {}),
+        "parameters": (aws.ssm, "describe_parameters", "Parameters", "Name", {}),
         "logs": (aws.logs, "filter_log_events", "events", "message", {"logGroupName": "story"}),
     }
     found = {
