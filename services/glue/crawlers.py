@@ -8,10 +8,10 @@ from statistics import median
 from typing import Any
 
 from services.clock import MovableClock
+from services.cron import ScheduleRefused, parse_schedule
 from services.glue.catalog import Answer, Catalog, Operations, Request, without_none
 from services.glue.classifiers import existing_classifier
 from services.glue.crawler_runs import Clients, CrawlerRuns
-from services.glue.crawling.schedule import ScheduleRefused, parse_schedule
 from services.glue.errors import GlueError, already_exists, invalid_input, not_found
 from services.glue.paging import paged_answer
 from services.glue.store import Store, path

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.glue.crawling.schedule import ScheduleRefused, parse_schedule
+from services.cron import ScheduleRefused, parse_schedule
 
 
 def next_after(expression: str, moment: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Glue's schedules: `cron(Minutes Hours Day-of-month Month Day-of-week Year)`, in UTC. Pure."""
+"""AWS's schedules: `cron(Minutes Hours Day-of-month Month Day-of-week Year)`. Pure."""
 
 from __future__ import annotations
 

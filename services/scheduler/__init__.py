@@ -1,0 +1,1 @@
+"""EventBridge Scheduler: schedules call their targets when the engine's clock says so."""

@@ -1,0 +1,74 @@
+"""How far a schedule has come."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from services.scheduler.expression import Timing
+from services.scheduler.progress import (
+    after_restart,
+    begin,
+    changed,
+    due,
+    is_complete,
+    settled,
+    take_turn,
+    wakes_at,
+)
+
+NOW = 1_700_000_000.0
+EVERY_MINUTE = Timing("rate(1 minute)", "UTC", None, None, NOW)
+ONCE = Timing("at(2023-11-15T00:00:00)", "UTC", None, None, NOW)  # 6400 seconds after NOW
+
+
+def test_a_rate_runs_at_once_and_then_after_each_period() -> None:
+    made = begin(EVERY_MINUTE, True)
+    assert wakes_at(made) == NOW
+    taken = take_turn(made, NOW, "a")
+    (first,) = due(taken, NOW)
+    assert (first.scheduled_at, first.attempt) == (NOW, 1)
+    assert wakes_at(settled(taken, first, None)) == NOW + 60
+
+
+def test_turns_that_have_come_together_are_one() -> None:
+    ran = take_turn(begin(EVERY_MINUTE, True), NOW + 3600, "a")
+    assert [each.scheduled_at for each in ran.underway] == [NOW]
+    assert take_turn(ran, NOW + 3600, "b") == ran
+    assert wakes_at(settled(ran, ran.underway[0], None)) == NOW + 3660
+
+
+def test_a_disabled_schedule_has_no_turns() -> None:
+    made = begin(EVERY_MINUTE, False)
+    assert take_turn(made, NOW + 600, "a") == made
+    assert wakes_at(made) is None
+
+
+def test_only_other_times_make_a_schedule_begin_again() -> None:
+    ran = take_turn(begin(EVERY_MINUTE, True), NOW, "a")
+    assert changed(ran, replace(EVERY_MINUTE, anchor=NOW + 30), True) == ran
+    other = changed(ran, Timing("rate(1 hour)", "UTC", None, None, NOW + 30), True)
+    assert other.underway == ran.underway
+    assert take_turn(other, NOW + 30, "b").underway[-1].scheduled_at == NOW + 30
+
+
+def test_a_one_time_schedule_is_complete_when_its_target_took_it() -> None:
+    made = begin(ONCE, True)
+    assert not is_complete(made)
+    taken = take_turn(made, NOW + 7000, "a")
+    assert not is_complete(taken)
+    assert is_complete(settled(taken, taken.underway[0], None))
+
+
+def test_a_recurring_schedule_is_complete_at_its_end_date_alone() -> None:
+    endless = take_turn(begin(EVERY_MINUTE, True), NOW, "a")
+    assert not is_complete(settled(endless, endless.underway[0], None))
+    ending = take_turn(begin(replace(EVERY_MINUTE, end=NOW + 59), True), NOW, "a")
+    assert is_complete(settled(ending, ending.underway[0], None))
+
+
+def test_a_clock_that_was_ahead_does_not_hold_schedules_back_after_a_restart() -> None:
+    ahead = take_turn(begin(EVERY_MINUTE, True), NOW + 86_400, "a")
+    woken = wakes_at(settled(after_restart(ahead, NOW), ahead.underway[0], None))
+    assert woken == NOW + 60
+    once = take_turn(begin(ONCE, True), NOW + 86_400, "a")
+    assert take_turn(after_restart(once, NOW), NOW + 90_000, "b").underway[-1].execution_id == "a"
