@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import subprocess
+import urllib.error
 import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
@@ -139,15 +140,28 @@ class Composed:
         return copy
 
     def search(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        """What OpenSearch answers, through its published port."""
+        """What OpenSearch answers, through its published port.
+
+        An index that was made this moment says 503 until its shard has started."""
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.search_port}/{path}",
             data=json.dumps(body).encode(),
             headers={"Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            found: dict[str, Any] = json.load(answer)
-            return found
+        found: dict[str, Any] = {}
+
+        def answers() -> bool:
+            try:
+                with urllib.request.urlopen(request, timeout=30) as answer:
+                    found.update(json.load(answer))
+                    return True
+            except urllib.error.HTTPError as error:
+                if error.code != 503:
+                    raise
+                return False
+
+        wait_until(answers, 60)
+        return found
 
     def documents(self) -> list[str]:
         """The event ids in the index of the clickstream, doubled ones twice."""
