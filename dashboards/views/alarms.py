@@ -20,12 +20,33 @@ STATE_COLOURS = {"OK": "green", "ALARM": "red", "INSUFFICIENT_DATA": "gray"}
 
 
 @st.cache_data(ttl=SHARED, show_spinner=False)
-def shared_alarms(_aws: Aws) -> tuple[list[dict[str, Any]], dict[Metric, list[Point]]]:
-    """The alarms, and the points of what they watch."""
-    cloudwatch = _aws.client("cloudwatch")
-    alarms = messages.read_alarms(cloudwatch)
-    wanted = [metric for alarm in alarms if (metric := messages.metric_of(alarm))]
-    return alarms, read_metrics(cloudwatch, wanted, time.time())
+def shared_alarms(_aws: Aws) -> list[dict[str, Any]]:
+    return messages.read_alarms(_aws.client("cloudwatch"))
+
+
+@st.cache_data(ttl=SHARED, show_spinner=False)
+def shared_graphs(_aws: Aws) -> dict[str, dict[str, Any]]:
+    """Each alarm's metric drawn with its threshold, by the alarm's name."""
+    watched = {
+        alarm["AlarmName"]: (alarm, metric)
+        for alarm in shared_alarms(_aws)
+        if (metric := messages.metric_of(alarm))
+    }
+    metrics = [metric for _, metric in watched.values()]
+    points = read_metrics(_aws.client("cloudwatch"), metrics, time.time())
+    return {
+        name: drawn(alarm, metric, points[metric])
+        for name, (alarm, metric) in watched.items()
+        if points.get(metric)
+    }
+
+
+def drawn(alarm: dict[str, Any], metric: Metric, points: list[Point]) -> dict[str, Any]:
+    graph = charts.series({metric.name: points}, metric.statistic)
+    if "Threshold" in alarm:
+        graph = charts.with_threshold(graph, alarm["Threshold"])
+    drawing: dict[str, Any] = graph.to_dict()
+    return drawing
 
 
 @st.cache_data(ttl=SHARED, show_spinner=False)
@@ -57,7 +78,7 @@ def render(aws: Aws, say: Say) -> None:
 
 
 def _alarms(aws: Aws, say: Say) -> None:
-    alarms, points = shared_alarms(aws)
+    alarms, graphs = shared_alarms(aws), shared_graphs(aws)
     if not alarms:
         st.info(say("no_alarms"))
     for alarm in alarms:
@@ -67,11 +88,8 @@ def _alarms(aws: Aws, say: Say) -> None:
         metric = messages.metric_of(alarm)
         if metric is None:
             continue
-        if points.get(metric):
-            graph = charts.series({metric.name: points[metric]}, metric.statistic)
-            if "Threshold" in alarm:
-                graph = charts.with_threshold(graph, alarm["Threshold"])
-            st.altair_chart(graph, width="stretch")
+        if graph := graphs.get(alarm["AlarmName"]):
+            st.vega_lite_chart(graph, width="stretch")
         else:
             st.caption(say("no_points"))
 

@@ -48,6 +48,25 @@ def shared_leases(_aws: Aws) -> list[streams.LeaseFacts]:
     return streams.read_leases(_aws.client("dynamodb"))
 
 
+# A drawing takes longer than all that is read for it: a class shares these, too.
+@st.cache_data(ttl=SHARED, show_spinner=False)
+def shared_shard_map(_aws: Aws, name: str, open_: str, closed: str) -> dict[str, Any]:
+    bars = streams.shard_bars(shared_shards(_aws, name))
+    drawing: dict[str, Any] = charts.shards(bars, (open_, closed)).to_dict()
+    return drawing
+
+
+@st.cache_data(ttl=SHARED, show_spinner=False)
+def shared_graph(_aws: Aws, name: str, unit: str) -> dict[str, Any] | None:
+    """The traffic's sums; None without any."""
+    named = {
+        metric.name: points
+        for metric, points in shared_traffic(_aws, name).items()
+        if points and metric.statistic == "Sum"
+    }
+    return charts.series(named, unit).to_dict() if named else None
+
+
 def render(aws: Aws, say: Say) -> None:
     st.title(say("stream"))
     with told(say):
@@ -98,20 +117,14 @@ def _numbers(aws: Aws, say: Say, name: str) -> None:
 
 def _shards(aws: Aws, say: Say, name: str) -> None:
     st.subheader(say("shard_map"), help=say("shard_map_help"))
-    bars = streams.shard_bars(shared_shards(aws, name))
-    st.altair_chart(charts.shards(bars, (say("open"), say("closed"))), width="stretch")
+    st.vega_lite_chart(shared_shard_map(aws, name, say("open"), say("closed")), width="stretch")
 
 
 def _traffic(aws: Aws, say: Say, name: str) -> None:
     st.subheader(say("traffic"))
     traffic = shared_traffic(aws, name)
-    named = {
-        metric.name: points
-        for metric, points in traffic.items()
-        if points and metric.statistic == "Sum"
-    }
-    if named:
-        st.altair_chart(charts.series(named, say("per_minute")), width="stretch")
+    if graph := shared_graph(aws, name, say("per_minute")):
+        st.vega_lite_chart(graph, width="stretch")
     else:
         st.info(say("no_traffic"))
     refused = traffic[kinesis_metric("WriteProvisionedThroughputExceeded", name)]
