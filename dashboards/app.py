@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable
 
@@ -35,6 +36,15 @@ LOOK = """<style>
 
 
 @st.cache_resource
+def settled(clients_made: int) -> None:
+    """What is loaded stays: Streamlit collects garbage after every run, and would walk through all
+    of pandas, Altair and the clients' models each time, a fifth of a second that thirty sessions
+    wait for. Once for every number of clients, as each brings a large model."""
+    gc.collect()
+    gc.freeze()
+
+
+@st.cache_resource
 def clients(endpoint_url: str | None, region: str | None) -> SharedClients:
     """One set of clients for all sessions."""
     return SharedClients(lambda service: connect(service, endpoint_url, region))
@@ -59,6 +69,7 @@ def main() -> None:
     st.html(LOOK)
     say = speaker(language())
     aws = clients(os.environ.get("AWS_ENDPOINT_URL"), os.environ.get("AWS_REGION"))
+    settled(aws.made)
 
     def page(key: str, icon: str, render: Callable[[Aws, Say], None]) -> st.Page:
         def show() -> None:

@@ -24,6 +24,11 @@ class SharedClients:
         self._made: dict[str, Any] = {}
         self._lock = threading.Lock()
 
+    @property
+    def made(self) -> int:
+        """How many clients there are by now."""
+        return len(self._made)
+
     def client(self, service: str) -> Any:
         with self._lock:
             if service not in self._made:

@@ -43,7 +43,7 @@ def dashboard_command(port: int, host: str) -> list[str]:
     app = Path(dashboards.__file__).with_name("app.py")
     options = OFFLINE | {"server.port": str(port), "server.address": host}
     flags = [part for name, value in options.items() for part in (f"--{name}", value)]
-    return [sys.executable, "-m", "streamlit", "run", str(app), *flags]
+    return [sys.executable, "-m", "dashboards.serve", "run", str(app), *flags]
 
 
 def dashboard_environment(connection: Connection) -> dict[str, str]:
