@@ -1,15 +1,18 @@
-"""Streamlit with everything loaded before its port opens, so that the first page need not wait."""
+"""Streamlit with what is heavy loaded before its port opens: no first page waits for it."""
 
 from __future__ import annotations
 
 import sys
 
+import pyarrow
 from streamlit.web.cli import main
 
-from dashboards.views import alarms, analytics, lake, overview, proof, sql_console, stream
+from dashboards import chart_choice, charts
+from dashboards.facts import athena, flow, lake
+from services import connect
 
-#: Loaded here, used by `dashboards/app.py`.
-LOADED = (alarms, analytics, lake, overview, proof, sql_console, stream)
+#: Used by the pages, which load when somebody looks (Streamlit's caches want a running server).
+LOADED = (pyarrow, chart_choice, charts, athena, flow, lake, connect)
 
 if __name__ == "__main__":
     sys.exit(main())
