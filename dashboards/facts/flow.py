@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dashboards.aws import Aws, listed
+from dashboards.facts.lake import read_tables
+from dashboards.facts.messages import read_alarms
 from dashboards.facts.metrics import (
     Metric,
     Point,
@@ -18,7 +20,7 @@ from dashboards.facts.metrics import (
     read_metrics,
 )
 from dashboards.facts.readers import Reader, readers
-from dashboards.facts.streams import read_leases, read_shards
+from dashboards.facts.streams import read_leases, read_shards, stream_names
 
 #: A source read more than a minute late is stuck: buffers wait less than that on most settings.
 STUCK_AGE_SECONDS = 300.0
@@ -84,8 +86,8 @@ def read_flow(aws: Aws, now: float) -> Flow:
         listed(lambda: _delivery_streams(aws.client("firehose")), problems, "Firehose"),
         listed(lambda: _functions(aws.client("lambda")), problems, "Lambda"),
         listed(lambda: _mappings(aws.client("lambda")), problems, "Lambda"),
-        listed(lambda: _tables(aws.client("glue")), problems, "Glue"),
-        listed(lambda: _alarms(aws.client("cloudwatch")), problems, "CloudWatch"),
+        listed(lambda: read_tables(aws.client("glue")), problems, "Glue"),
+        listed(lambda: read_alarms(aws.client("cloudwatch")), problems, "CloudWatch"),
     )
     found.readers = listed(lambda: _readers(aws, found.streams), problems, "DynamoDB")
     metrics = read_metrics(aws.client("cloudwatch"), _wanted(found), now)
@@ -293,11 +295,9 @@ def _wanted(found: _Found) -> list[Metric]:
 
 
 def _streams(kinesis: Any) -> list[dict[str, Any]]:
-    pages = kinesis.get_paginator("list_streams").paginate()
-    names = [name for page in pages for name in page["StreamNames"]]
     return [
         kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]
-        for name in names
+        for name in stream_names(kinesis)
     ]
 
 
@@ -332,17 +332,3 @@ def _functions(awslambda: Any) -> list[dict[str, Any]]:
 def _mappings(awslambda: Any) -> list[dict[str, Any]]:
     pages = awslambda.get_paginator("list_event_source_mappings").paginate()
     return [mapping for page in pages for mapping in page["EventSourceMappings"]]
-
-
-def _tables(glue: Any) -> list[dict[str, Any]]:
-    found = []
-    for page in glue.get_paginator("get_databases").paginate():
-        for database in page["DatabaseList"]:
-            tables = glue.get_paginator("get_tables").paginate(DatabaseName=database["Name"])
-            found += [table for answer in tables for table in answer["TableList"]]
-    return found
-
-
-def _alarms(cloudwatch: Any) -> list[dict[str, Any]]:
-    pages = cloudwatch.get_paginator("describe_alarms").paginate(AlarmTypes=["MetricAlarm"])
-    return [alarm for page in pages for alarm in page["MetricAlarms"]]

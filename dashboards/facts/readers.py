@@ -43,23 +43,24 @@ def streams_of(
 ) -> list[str]:
     """The streams whose records the checkpoints are of; without a checkpoint, the only stream
     that has all the shards. Pure."""
-    first = {
-        (name, shard["ShardId"]): shard["SequenceNumberRange"]["StartingSequenceNumber"]
-        for name, listed in shards.items()
-        for shard in listed
-    }
-    read = {
-        name
-        for (name, shard_id), start in first.items()
+    begun = {
+        (_shard_id(lease), lease.checkpoint[:SHARED_DIGITS])
         for lease in leases
-        if _shard_id(lease) == shard_id
-        and lease.checkpoint.isdigit()
-        and lease.checkpoint[:SHARED_DIGITS] == start[:SHARED_DIGITS]
+        if lease.checkpoint.isdigit()
     }
+    read = {name for name, listed in shards.items() for shard in listed if _first(shard) in begun}
     if read:
         return sorted(read)
-    whole = [name for name in shards if all((name, _shard_id(lease)) in first for lease in leases)]
+    wanted = {_shard_id(lease) for lease in leases}
+    whole = [
+        name for name, listed in shards.items() if wanted <= {shard["ShardId"] for shard in listed}
+    ]
     return whole if len(whole) == 1 else []
+
+
+def _first(shard: Mapping[str, Any]) -> tuple[str, str]:
+    start: str = shard["SequenceNumberRange"]["StartingSequenceNumber"]
+    return shard["ShardId"], start[:SHARED_DIGITS]
 
 
 def _shard_id(lease: LeaseFacts) -> str:

@@ -12,6 +12,7 @@ from dashboards.chart_choice import choices, draw
 from dashboards.facts import athena, lake
 from dashboards.refreshing import told
 from dashboards.sql_editor import sql_editor
+from dashboards.views.lake import shared_tables
 from dashboards.words import Say
 
 EXAMPLE = "SELECT 1 AS hello"
@@ -37,7 +38,7 @@ def _editor(aws: Aws, say: Say, kept: dict[str, Any]) -> None:
     left, right = st.columns([1, 3])
     with left:
         database = st.selectbox(say("database"), databases or ["default"])
-        tables = lake.read_tables(aws.client("glue"))
+        tables = shared_tables(aws)
         _columns(say, tables, database)
     with right:
         # What another part chose goes into the editor once; what is typed then stays.

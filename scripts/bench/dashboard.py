@@ -15,14 +15,12 @@ import contextlib
 import json
 import os
 import random
-import signal
-import socket
 import statistics
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,6 +34,8 @@ from scripts.bench.peers import PEERS, RunningPeer
 from scripts.bench.stream import connect, cpu_of
 from scripts.command_line.connection import Connection
 from scripts.command_line.dashboard import dashboard_command, dashboard_environment
+from services.localstack.engine import free_port
+from services.localstack.environment import ROOT
 
 PAGES = ("overview", "stream", "lake", "sql", "analytics", "alarms", "proof")
 STREAM = "classroom"
@@ -45,6 +45,8 @@ LOOKING = (4.0, 12.0)
 MAIN = 0
 #: A page that is not there after so long counts as this.
 LONGEST = 60.0
+#: A dashboard that does not answer after so long has failed.
+START = 90.0
 
 
 @dataclass
@@ -74,13 +76,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     with PEERS["riacho"]() as engine:
         fill(engine, options.records)
-        with running_dashboard(engine) as (process, address):
+        with running_dashboard(engine.endpoint_url) as (pid, address):
             say(f"one session after {options.records:,} records …")
-            alone = asyncio.run(watch(engine, process.pid, address, 1, 0))
+            alone = asyncio.run(watch(engine, pid, address, 1, 0))
             say(f"{options.sessions} sessions for {options.seconds:.0f} s …")
-            crowd = asyncio.run(
-                watch(engine, process.pid, address, options.sessions, options.seconds)
-            )
+            crowd = asyncio.run(watch(engine, pid, address, options.sessions, options.seconds))
     print(table(alone, crowd, options.sessions))
 
 
@@ -104,43 +104,46 @@ def fill(engine: RunningPeer, records: int) -> None:
     for number in range(20):
         s3.put_object(Bucket=STREAM, Key=f"raw/{number}.json", Body=(data + b"\n") * 5_000)
     glue.create_database(DatabaseInput={"Name": STREAM})
-    columns = [{"Name": name, "Type": "string"} for name in event]
+    glue.create_table(DatabaseName=STREAM, TableInput=json_lines_table("raw", STREAM, event))
+
+
+def json_lines_table(name: str, bucket: str, columns: Iterable[str]) -> dict[str, Any]:
+    """Glue's TableInput: JSON lines below `raw/` of a bucket, every column a string."""
     storage = {
-        "Columns": columns,
-        "Location": f"s3://{STREAM}/raw/",
+        "Columns": [{"Name": column, "Type": "string"} for column in columns],
+        "Location": f"s3://{bucket}/raw/",
         "InputFormat": "org.apache.hadoop.mapred.TextInputFormat",
         "OutputFormat": "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
         "SerdeInfo": {"SerializationLibrary": "org.openx.data.jsonserde.JsonSerDe"},
     }
-    table_input = {"Name": "raw", "TableType": "EXTERNAL_TABLE", "StorageDescriptor": storage}
-    glue.create_table(DatabaseName=STREAM, TableInput=table_input)
+    return {"Name": name, "TableType": "EXTERNAL_TABLE", "StorageDescriptor": storage}
 
 
 @contextlib.contextmanager
-def running_dashboard(engine: RunningPeer) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """`riacho dashboard` on a free port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    environment = dict(os.environ) | dashboard_environment(Connection(engine.endpoint_url))
+def running_dashboard(engine_url: str) -> Iterator[tuple[int, str]]:
+    """`riacho dashboard` on a free port: its process id and its address."""
+    port = free_port()
     process = subprocess.Popen(
-        dashboard_command(port, "127.0.0.1"), env=environment, stdout=subprocess.DEVNULL
+        dashboard_command(port, "127.0.0.1"),
+        env=os.environ | dashboard_environment(Connection(engine_url)),
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
     )
     try:
         wait_for(f"http://127.0.0.1:{port}/_stcore/health", process)
-        yield process, f"127.0.0.1:{port}"
+        yield process.pid, f"127.0.0.1:{port}"
     finally:
-        process.send_signal(signal.SIGTERM)
+        process.terminate()
         process.wait(20)
 
 
 def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + LONGEST
+    deadline = time.monotonic() + START
     while time.monotonic() < deadline and process.poll() is None:
         with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=5):
             return
         time.sleep(0.1)
-    raise SystemExit("The dashboard did not start.")
+    raise RuntimeError("The dashboard did not start: what it said stands above.")
 
 
 async def watch(

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from scripts.bench.dashboard import json_lines_table
 from tests.conftest import EngineUnderTest
 
 
@@ -29,15 +30,7 @@ def lake(engine: EngineUnderTest) -> Iterator[str]:
     content = json.dumps(proof | {"verdicts": [verdict]}).encode()
     s3.put_object(Bucket=name, Key=f"reconcile/{name}/2024-01-31T05-06-07.0Z.json", Body=content)
     glue.create_database(DatabaseInput={"Name": name})
-    columns = [{"Name": c, "Type": "string"} for c in ("device", "trafficfrom", "url")]
-    storage = {
-        "Columns": columns,
-        "Location": f"s3://{name}/raw/",
-        "InputFormat": "org.apache.hadoop.mapred.TextInputFormat",
-        "OutputFormat": "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
-        "SerdeInfo": {"SerializationLibrary": "org.openx.data.jsonserde.JsonSerDe"},
-    }
-    table = {"Name": "raw", "TableType": "EXTERNAL_TABLE", "StorageDescriptor": storage}
+    table = json_lines_table("raw", name, ("device", "trafficfrom", "url"))
     glue.create_table(DatabaseName=name, TableInput=table)
     yield name
     kinesis.delete_stream(StreamName=name)

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
-import subprocess
-import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from scripts.command_line.connection import Connection
-from scripts.command_line.dashboard import dashboard_command, dashboard_environment
+from scripts.bench.dashboard import running_dashboard
 from tests.conftest import EngineUnderTest
 from tests.waiting import wait_until
 
@@ -43,36 +38,10 @@ def chromium() -> str:
 
 
 @pytest.fixture(scope="module")
-def dashboard(engine: EngineUnderTest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def dashboard(engine: EngineUnderTest) -> Iterator[str]:
     """`riacho dashboard` on a free port; its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    log = tmp_path_factory.mktemp("dashboard") / "log"
-    environment = dict(os.environ) | dashboard_environment(Connection(engine.endpoint_url))
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            dashboard_command(port, "127.0.0.1"),
-            env=environment,
-            cwd=Path(__file__).parents[2],
-            stdout=output,
-            stderr=output,
-        )
-    address = f"http://127.0.0.1:{port}"
-    try:
-        wait_until(lambda: answers(f"{address}/_stcore/health"), 90)
-        yield address
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False
+    with running_dashboard(engine.endpoint_url) as (_, address):
+        yield f"http://{address}"
 
 
 @pytest.fixture
