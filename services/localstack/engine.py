@@ -53,6 +53,15 @@ class Engine:
     def pid(self) -> int:
         return self.process.pid
 
+    def has_ended(self) -> bool:
+        """Whether the process ended before anybody waited for it.
+
+        The kernel is asked, not `Popen.poll`: a Ctrl-C that falls into its middle leaves its lock
+        taken, and nobody could wait for the process any more.
+        """
+        ended = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        return os.waitid(os.P_PID, self.pid, ended) is not None
+
     def admin(self, path: str, content: dict[str, Any] | None = None) -> dict[str, Any]:
         """A call below `/_riacho/`: GET, or POST when there is content."""
         return admin(self.endpoint_url, path, content)
@@ -201,7 +210,8 @@ def _refuse_taken_port(host: str, port: int, free_one: str) -> None:
 def _wait_until_it_answers(engine: Engine, seconds: float, log_start: int) -> None:
     deadline = time.monotonic() + seconds
     while True:
-        if (code := engine.process.poll()) is not None:
+        if engine.has_ended():
+            code = engine.process.wait()
             words, log = _last_words(engine, log_start)
             if "Address already in use" in words:
                 raise PortTaken(f"Port {engine.settings.port} was taken meanwhile.")

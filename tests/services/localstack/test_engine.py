@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import urllib.error
 import urllib.request
 from typing import Any
 
 import pytest
+
+from services.localstack.engine import Engine
+from services.settings import Settings
+from tests.waiting import wait_until
 
 
 def test_it_answers_health_and_sts(engine: Any) -> None:
@@ -42,3 +48,17 @@ def test_buckets_work_through_the_whole_chain(engine: Any) -> None:
     s3.create_bucket(Bucket="engine-smoke")
     s3.put_object(Bucket="engine-smoke", Key="a", Body=b"x" * 200_000)
     assert len(s3.get_object(Bucket="engine-smoke", Key="a")["Body"].read()) == 200_000
+
+
+def test_an_interrupted_look_at_a_process_does_not_hide_its_end() -> None:
+    """Ctrl-C in the middle of `Popen.poll` leaves this lock taken: the end was never seen then."""
+    command = [sys.executable, "-c", "input()"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
+        engine = Engine(process, Settings())
+        lock: Any = vars(process)["_waitpid_lock"]
+        with lock:
+            assert process.poll() is None
+            assert not engine.has_ended()
+            process.kill()
+            wait_until(engine.has_ended)
+            assert process.poll() is None
