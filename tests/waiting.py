@@ -5,6 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+#: `WaiterConfig` for botocore's waiters, which look at AWS every second or every ten.
+OFTEN = {"Delay": 0.1, "MaxAttempts": 1200}
+
 
 def wait_until[T](condition: Callable[[], T], seconds: float = 30, every: float = 0.05) -> T:
     """The condition's first true value. Fails with its last value when the deadline passes."""

@@ -11,6 +11,7 @@ import pytest
 
 from scripts.bench.dashboard import json_lines_table
 from tests.conftest import EngineUnderTest
+from tests.waiting import OFTEN
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +20,7 @@ def lake(engine: EngineUnderTest) -> Iterator[str]:
     name = f"dash-{uuid.uuid4().hex[:8]}"
     kinesis, s3, glue = (engine.client(service) for service in ("kinesis", "s3", "glue"))
     kinesis.create_stream(StreamName=name, ShardCount=2)
-    kinesis.get_waiter("stream_exists").wait(StreamName=name, WaiterConfig={"Delay": 1})
+    kinesis.get_waiter("stream_exists").wait(StreamName=name, WaiterConfig=OFTEN)
     kinesis.put_record(StreamName=name, PartitionKey="k", Data=b'{"hello": "tail"}')
     s3.create_bucket(Bucket=name)
     events = [{"device": d, "trafficfrom": "Alexa", "url": "beer_cart"} for d in "aab"]

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboards.words import speaker
 from tests.conftest import EngineUnderTest
-from tests.waiting import wait_until
+from tests.waiting import OFTEN, wait_until
 
 PAGES = ("overview", "stream", "lake", "sql_console", "analytics", "alarms", "proof")
 
@@ -93,13 +93,13 @@ def test_a_shard_is_split_from_the_page(engine: EngineUnderTest) -> None:
     name = f"dash-split-{uuid.uuid4().hex[:8]}"
     kinesis = engine.client("kinesis")
     kinesis.create_stream(StreamName=name, ShardCount=1)
-    kinesis.get_waiter("stream_exists").wait(StreamName=name, WaiterConfig={"Delay": 1})
+    kinesis.get_waiter("stream_exists").wait(StreamName=name, WaiterConfig=OFTEN)
     script = shown("stream", engine.endpoint_url)
     script.selectbox[0].select(name).run()
     next(button for button in script.button if button.label == "Split").click().run()
     assert not script.exception
     assert "Done: the stream is updating." in texts(script)
-    kinesis.get_waiter("stream_exists").wait(StreamName=name, WaiterConfig={"Delay": 1})
+    kinesis.get_waiter("stream_exists").wait(StreamName=name, WaiterConfig=OFTEN)
     assert len(kinesis.list_shards(StreamName=name)["Shards"]) == 3
     kinesis.delete_stream(StreamName=name)
 

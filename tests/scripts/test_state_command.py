@@ -13,7 +13,7 @@ from services.connect import connect
 from services.localstack.data_folder import find
 from services.localstack.engine import stop_at
 from tests.scripts.command import riacho
-from tests.waiting import wait_until
+from tests.waiting import OFTEN, wait_until
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_a_running_engine_is_saved_and_loads_elsewhere(
     s3.put_object(Bucket="kept", Key="k", Body=b"x")
     kinesis = connect("kinesis", url)
     kinesis.create_stream(StreamName="s", ShardCount=1)
-    kinesis.get_waiter("stream_exists").wait(StreamName="s", WaiterConfig={"Delay": 1})
+    kinesis.get_waiter("stream_exists").wait(StreamName="s", WaiterConfig=OFTEN)
     kinesis.put_record(StreamName="s", Data=b"r", PartitionKey="p")
 
     saved = riacho("state", "save", file, "--data", str(one))

@@ -24,7 +24,7 @@ from botocore.config import Config
 from services.localstack.engine import Engine, start
 from services.settings import Settings
 from tests.services.awslambda.functions import deploy
-from tests.waiting import wait_until
+from tests.waiting import OFTEN, wait_until
 
 RECORDS = int(os.environ.get("RIACHO_STORY_RECORDS", "1500"))
 KEYS = 20
@@ -114,7 +114,7 @@ def make_table(story: Story, name: str) -> None:
         AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
         BillingMode="PAY_PER_REQUEST",
     )
-    dynamodb.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1})
+    dynamodb.get_waiter("table_exists").wait(TableName=name, WaiterConfig=OFTEN)
 
 
 def make_failures(story: Story, name: str) -> Any:
@@ -171,7 +171,7 @@ def test_exactly_the_poison_is_given_up_and_all_others_are_effective_once(
     name, poison = f"poison-{uuid.uuid4().hex[:8]}", RECORDS * 2 // 3
     kinesis = story.client("kinesis")
     kinesis.create_stream(StreamName=name, ShardCount=2)
-    kinesis.get_waiter("stream_exists").wait(StreamName=name, WaiterConfig={"Delay": 1})
+    kinesis.get_waiter("stream_exists").wait(StreamName=name, WaiterConfig=OFTEN)
     make_table(story, name)
     queue = make_failures(story, name)
     make_mapping(story, name, poison)

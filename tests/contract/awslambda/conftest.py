@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from tests.contract.engines import ContractEngine
 from tests.services.awslambda.functions import package
-from tests.waiting import wait_until
+from tests.waiting import OFTEN, wait_until
 
 #: On AWS: a role that Lambda may assume, with rights on Kinesis, SQS and Logs.
 ROLE = os.environ.get("CONTRACT_LAMBDA_ROLE_ARN", "arn:aws:iam::000000000000:role/lambda")
@@ -67,7 +67,7 @@ class Functions:
         """A stream of one shard: its name and ARN."""
         name = f"contract-{secrets.token_hex(6)}"
         self.kinesis.create_stream(StreamName=name, ShardCount=1)
-        self.kinesis.get_waiter("stream_exists").wait(StreamName=name, WaiterConfig={"Delay": 1})
+        self.kinesis.get_waiter("stream_exists").wait(StreamName=name, WaiterConfig=OFTEN)
         found = self.kinesis.describe_stream_summary(StreamName=name)
         return name, found["StreamDescriptionSummary"]["StreamARN"]
 

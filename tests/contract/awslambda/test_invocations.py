@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from tests.contract.awslambda.conftest import Functions
 from tests.services.awslambda.functions import package
+from tests.waiting import OFTEN
 
 
 def test_a_function_returns_what_its_handler_returns(functions: Functions) -> None:
@@ -73,9 +74,7 @@ def test_a_version_keeps_its_code(functions: Functions) -> None:
     functions.client.update_function_code(
         FunctionName=name, ZipFile=package({"app.py": "def handler(*_): return 'new'"})
     )
-    functions.client.get_waiter("function_updated_v2").wait(
-        FunctionName=name, WaiterConfig={"Delay": 1}
-    )
+    functions.client.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig=OFTEN)
     assert functions.invoke(name)[0] == "new"
     assert functions.invoke(name, Qualifier="1")[0] == "old"
 

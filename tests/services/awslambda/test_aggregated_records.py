@@ -12,7 +12,7 @@ import aws_kinesis_agg.aggregator
 
 from tests.conftest import EngineUnderTest
 from tests.services.awslambda.functions import deploy
-from tests.waiting import wait_until
+from tests.waiting import OFTEN, wait_until
 
 HANDLER = """
 import base64, boto3, os
@@ -50,7 +50,7 @@ def test_aggregated_records_reach_the_function_whole_and_it_unpacks_them(
     name = f"agg-{uuid.uuid4().hex[:8]}"
     s3.create_bucket(Bucket=name)
     kinesis.create_stream(StreamName=name, ShardCount=1)
-    kinesis.get_waiter("stream_exists").wait(StreamName=name, WaiterConfig={"Delay": 1})
+    kinesis.get_waiter("stream_exists").wait(StreamName=name, WaiterConfig=OFTEN)
     aggregator = aws_kinesis_agg.aggregator.RecordAggregator()
     for number in range(20):
         aggregator.add_user_record(f"user-{number}", f"data {number}".encode())

@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import EngineUnderTest
 from tests.services.awslambda.functions import deploy
-from tests.waiting import wait_until
+from tests.waiting import OFTEN, wait_until
 
 FUNCTION = """
 def handler(event, context):
@@ -125,7 +125,7 @@ def test_a_failure_is_tried_three_times_and_then_in_its_dead_letter_queue_and_bu
         FunctionName=here.name, DeadLetterConfig={"TargetArn": here.queue_arn}
     )
     here.awslambda.get_waiter("function_updated_v2").wait(
-        FunctionName=here.name, WaiterConfig={"Delay": 1}
+        FunctionName=here.name, WaiterConfig=OFTEN
     )
     here.send_to(OnFailure=f"arn:aws:s3:::{here.name}")
     request_id = here.invoke({"fail": True})

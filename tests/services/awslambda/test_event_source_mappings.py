@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from tests.conftest import EngineUnderTest
 from tests.services.awslambda.functions import deploy, package, wait_until_active
-from tests.waiting import wait_until
+from tests.waiting import OFTEN, wait_until
 
 #: Puts every invocation it gets into a queue, and fails where a record says `poison`.
 REPORTER = """
@@ -44,7 +44,7 @@ class Setting:
         name = f"esm-{uuid.uuid4().hex[:8]}"
         self.stream = name
         self.kinesis.create_stream(StreamName=name, ShardCount=shards)
-        self.kinesis.get_waiter("stream_exists").wait(StreamName=name, WaiterConfig={"Delay": 1})
+        self.kinesis.get_waiter("stream_exists").wait(StreamName=name, WaiterConfig=OFTEN)
         description = self.kinesis.describe_stream_summary(StreamName=name)
         self.stream_arn = description["StreamDescriptionSummary"]["StreamARN"]
         self.reports = self.sqs.create_queue(QueueName=f"{name}-reports")["QueueUrl"]
@@ -301,7 +301,7 @@ def test_a_tumbling_window_ends_with_its_shard_and_the_children_begin_their_own(
     )
     # The parent's window would last for minutes: its shard's end closes it.
     here.reported(lambda reports: any(report["isFinalInvokeForWindow"] for report in reports))
-    here.kinesis.get_waiter("stream_exists").wait(StreamName=here.stream, WaiterConfig={"Delay": 1})
+    here.kinesis.get_waiter("stream_exists").wait(StreamName=here.stream, WaiterConfig=OFTEN)
     here.put(*after)
     here.reported(lambda reports: count(reports) == 16)
     engine.advance_clock(901)
@@ -430,7 +430,7 @@ def test_changes_of_a_table_reach_the_function(engine: EngineUnderTest) -> None:
         BillingMode="PAY_PER_REQUEST",
         StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
     )
-    dynamodb.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1})
+    dynamodb.get_waiter("table_exists").wait(TableName=name, WaiterConfig=OFTEN)
     function = deploy(awslambda, DDB_REPORTER, Environment={"Variables": {"QUEUE": queue}})
     pattern = json.dumps({"eventName": ["MODIFY"]})
     awslambda.create_event_source_mapping(

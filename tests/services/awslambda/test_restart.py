@@ -17,7 +17,7 @@ from services.localstack.engine import start
 from services.settings import Settings
 from tests.conftest import EngineUnderTest
 from tests.services.awslambda.functions import deploy
-from tests.waiting import wait_until
+from tests.waiting import OFTEN, wait_until
 
 #: Puts each record's text where the test finds it, without a service of the engine.
 KEEPER = """
@@ -117,7 +117,7 @@ def test_a_mapping_reads_on_after_kill_9_also_in_shards_that_ended_meanwhile(
     kinesis, awslambda = restarted.client("kinesis"), restarted.client("lambda")
     stream, file, go = f"s-{uuid.uuid4().hex[:8]}", restarted.folder / "file", "go"
     kinesis.create_stream(StreamName=stream, ShardCount=1)
-    kinesis.get_waiter("stream_exists").wait(StreamName=stream, WaiterConfig={"Delay": 1})
+    kinesis.get_waiter("stream_exists").wait(StreamName=stream, WaiterConfig=OFTEN)
     description = kinesis.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]
     variables = {"FILE": str(file), "GO": str(restarted.folder / go)}
     function = deploy(awslambda, KEEPER, Environment={"Variables": variables})

@@ -12,7 +12,7 @@ import pytest
 
 from tests.conftest import EngineUnderTest
 from tests.services.awslambda.functions import deploy, invoke, package
-from tests.waiting import wait_until
+from tests.waiting import OFTEN, wait_until
 
 #: Sends what it was called with to a queue of its own name.
 REPORTER = """
@@ -275,6 +275,4 @@ def test_a_template_makes_functions_with_what_calls_them(engine: EngineUnderTest
     mapping = awslambda.get_event_source_mapping(UUID=outputs["Mapping"])
     assert (mapping["BatchSize"], mapping["BisectBatchOnFunctionError"]) == (10, True)
     cloudformation.delete_stack(StackName=name)
-    cloudformation.get_waiter("stack_delete_complete").wait(
-        StackName=name, WaiterConfig={"Delay": 1}
-    )
+    cloudformation.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig=OFTEN)

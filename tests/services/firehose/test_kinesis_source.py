@@ -12,7 +12,7 @@ from services.firehose.kinesis_source import SHARD_END, readable_shards, user_re
 from services.firehose.record import KinesisMetadata, Record
 from services.kinesis.aggregation import AggregatedUserRecord, pack
 from tests.services.firehose.lake import APPEND_NEWLINE, Lake, processing
-from tests.waiting import wait_until
+from tests.waiting import OFTEN, wait_until
 
 
 def shard(shard_id: str, *parents: str) -> dict[str, Any]:
@@ -67,9 +67,7 @@ class Source:
         self.kinesis = lake.engine.client("kinesis")
         self.name = f"source-{uuid.uuid4().hex[:12]}"
         self.kinesis.create_stream(StreamName=self.name, ShardCount=shards)
-        self.kinesis.get_waiter("stream_exists").wait(
-            StreamName=self.name, WaiterConfig={"Delay": 1}
-        )
+        self.kinesis.get_waiter("stream_exists").wait(StreamName=self.name, WaiterConfig=OFTEN)
         self.arn: str = self.summary()["StreamARN"]
 
     def summary(self) -> dict[str, Any]:

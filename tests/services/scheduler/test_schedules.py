@@ -17,7 +17,7 @@ from services.settings import Settings
 from tests.conftest import EngineUnderTest
 from tests.services.awslambda.functions import deploy
 from tests.services.awslambda.test_triggers import REPORTER
-from tests.waiting import wait_until
+from tests.waiting import OFTEN, wait_until
 
 ROLE = "arn:aws:iam::000000000000:role/scheduler"
 OFF = {"Mode": "OFF"}
@@ -125,7 +125,7 @@ def test_topics_buses_and_streams_are_targets(engine: EngineUnderTest) -> None:
     events.put_rule(Name=name, EventPattern=json.dumps({"source": [name]}))
     events.put_targets(Rule=name, Targets=[{"Id": "1", "Arn": queue_arn, "InputPath": "$.detail"}])
     kinesis.create_stream(StreamName=name, ShardCount=1)
-    kinesis.get_waiter("stream_exists").wait(StreamName=name)
+    kinesis.get_waiter("stream_exists").wait(StreamName=name, WaiterConfig=OFTEN)
     s3 = engine.client("s3", s3={"addressing_style": "path"})
     s3.create_bucket(Bucket=name)
     engine.client("firehose").create_delivery_stream(

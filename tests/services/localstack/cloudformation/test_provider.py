@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-WAIT = {"WaiterConfig": {"Delay": 1, "MaxAttempts": 60}}
+from tests.waiting import OFTEN
+
+WAIT = {"WaiterConfig": OFTEN}
 
 
 def template(shards: int, hours: int, days: int, *, versioned: bool) -> str:

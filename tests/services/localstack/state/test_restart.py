@@ -12,7 +12,7 @@ from typing import Any
 from services.connect import connect
 from services.localstack.engine import Engine, start
 from services.settings import Settings
-from tests.waiting import wait_until
+from tests.waiting import OFTEN, wait_until
 
 ROLE = {
     "Version": "2012-10-17",
@@ -113,9 +113,7 @@ def fill(aws: Clients) -> None:
         logEvents=[{"timestamp": now, "message": "one"}, {"timestamp": now, "message": "two"}],
     )
     aws.cloudformation.create_stack(StackName="lab", TemplateBody=json.dumps(TEMPLATE))
-    aws.cloudformation.get_waiter("stack_create_complete").wait(
-        StackName="lab", WaiterConfig={"Delay": 1}
-    )
+    aws.cloudformation.get_waiter("stack_create_complete").wait(StackName="lab", WaiterConfig=OFTEN)
     aws.ssm.put_parameter(Name="/shop/size", Value="3", Type="String")
     aws.secretsmanager.create_secret(Name="key", SecretString="s3cret")
     aws.stepfunctions.create_state_machine(

@@ -21,7 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from services.localstack.engine import start
 from services.settings import Settings
 from tests.services.localstack.state.test_restart import Clients, kill
-from tests.waiting import wait_until
+from tests.waiting import OFTEN, wait_until
 
 KILLS = int(os.environ.get("RIACHO_STORY_KILLS", "2"))
 
@@ -44,7 +44,7 @@ def prepare(aws: Clients) -> None:
     aws.logs.create_log_stream(logGroupName="story", logStreamName="s")
     aws.s3.create_bucket(Bucket="story")
     aws.kinesis.create_stream(StreamName="story", ShardCount=1)
-    aws.kinesis.get_waiter("stream_exists").wait(StreamName="story", WaiterConfig={"Delay": 1})
+    aws.kinesis.get_waiter("stream_exists").wait(StreamName="story", WaiterConfig=OFTEN)
 
 
 def writes(url: str) -> dict[str, Callable[[str], Any]]:
