@@ -6,6 +6,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from scripts.one_at_a_time import one_at_a_time
 from services.localstack.environment import ENGINE_PYTHON
 from services.localstack.errors import NotInstalled
 from services.opensearch.distribution import VERSION, is_installed, unpack
@@ -29,10 +30,12 @@ def install(home: Path) -> bool:
     if not ENGINE_PYTHON.exists():
         raise NotInstalled("The engine is not installed here: run ./scripts/install.")
     try:
-        home.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=home.parent, prefix="fetching-") as folder:
-            (archive,) = _fetched(Path(folder)).glob("*.zip")
-            unpack(archive, home)
+        with one_at_a_time(home):
+            if is_installed(home):
+                return False
+            with tempfile.TemporaryDirectory(dir=home.parent, prefix="fetching-") as folder:
+                (archive,) = _fetched(Path(folder)).glob("*.zip")
+                unpack(archive, home)
     except OSError as error:
         raise SearchFailed(
             f"OpenSearch cannot be kept in {home} ({error.strerror}): choose another place "

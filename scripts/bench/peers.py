@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from scripts.one_at_a_time import one_at_a_time
 from services.localstack.engine import free_port, start
 from services.localstack.environment import engine_environment
 from services.settings import Settings
@@ -143,10 +144,11 @@ def _venv(name: str, *packages: str) -> Path:
     """The Python of an environment that has the packages."""
     folder = cache_folder() / name
     python = folder / "bin" / "python"
-    if not (folder / "installed").exists():
-        _run(name, [sys.executable, "-m", "venv", "--clear", str(folder)])
-        _run(name, [str(python), "-m", "pip", "install", "--quiet", *packages])
-        (folder / "installed").touch()
+    with one_at_a_time(folder):
+        if not (folder / "installed").exists():
+            _run(name, [sys.executable, "-m", "venv", "--clear", str(folder)])
+            _run(name, [str(python), "-m", "pip", "install", "--quiet", *packages])
+            (folder / "installed").touch()
     return python
 
 
@@ -157,11 +159,13 @@ def _installed(python: Path, package: str) -> str:
 
 def _npm(name: str, package: str) -> Path:
     folder = cache_folder() / name
-    if not (folder / "node_modules" / package).exists():
-        if shutil.which("npm") is None:
-            raise PeerUnavailable(f"{name} needs npm, which is not on this machine's PATH.")
-        folder.mkdir(parents=True, exist_ok=True)
-        _run(name, ["npm", "install", "--silent", "--no-audit", "--prefix", str(folder), package])
+    npm = ["npm", "install", "--silent", "--no-audit", "--prefix", str(folder), package]
+    with one_at_a_time(folder):
+        if not (folder / "node_modules" / package).exists():
+            if shutil.which("npm") is None:
+                raise PeerUnavailable(f"{name} needs npm, which is not on this machine's PATH.")
+            folder.mkdir(parents=True, exist_ok=True)
+            _run(name, npm)
     return folder
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from scripts.bench.peers import cache_folder
+from scripts.one_at_a_time import one_at_a_time
 from services.localstack.environment import ENGINE_PYTHON
 
 KCLPY = "amazon_kclpy==3.1.1"
@@ -65,7 +66,8 @@ def bring_jars(name: str) -> Path:
         "jars.trust_system_certificates(); jars.JARS = Path(sys.argv[1]); "
         "print(jars.fetch(sys.argv[2]))"
     )
-    told = _run([str(ENGINE_PYTHON), "-c", code, str(folder), f"optional/{name}"])
+    with one_at_a_time(folder):
+        told = _run([str(ENGINE_PYTHON), "-c", code, str(folder), f"optional/{name}"])
     return Path(told.splitlines()[-1])
 
 
@@ -73,11 +75,12 @@ def _bring_python_part(folder: Path) -> Path:
     """Only its sources: installing the package would fetch other jars its own way."""
     name, _, version = KCLPY.partition("==")
     unpacked = folder / f"{name}-{version}"
-    if not unpacked.exists():
-        pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
-        _run([*pip, "--no-binary", ":all:", "-d", str(folder), KCLPY])
-        with tarfile.open(folder / f"{name}-{version}.tar.gz") as archive:
-            archive.extractall(folder, filter="data")
+    with one_at_a_time(unpacked):
+        if not unpacked.exists():
+            pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
+            _run([*pip, "--no-binary", ":all:", "-d", str(folder), KCLPY])
+            with tarfile.open(folder / f"{name}-{version}.tar.gz") as archive:
+                archive.extractall(folder, filter="data")
     return unpacked
 
 
