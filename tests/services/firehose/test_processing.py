@@ -157,7 +157,11 @@ def test_log_events_are_decompressed_whole_or_message_by_message() -> None:
     assert data_of(run(messages, control)) == {}
 
 
-@pytest.mark.parametrize("data", [b"plain", gzip.compress(b"[]"), gzip.compress(b'{"a":1')])
+@pytest.mark.parametrize(
+    "data",
+    [b"plain", gzip.compress(b"[]"), gzip.compress(b'{"a":1')],
+    ids=["not compressed", "a list", "half an object"],
+)
 def test_what_is_no_log_event_is_kept_as_failed(data: bytes) -> None:
     messages = with_processors(
         DECOMPRESSION, processor("CloudWatchLogProcessing", DataMessageExtraction="true")
