@@ -11,10 +11,8 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError, EventStreamError
 from urllib3.exceptions import HTTPError
 
-from consumers.kcl.errors import KclError
-from consumers.kcl.extended_sequence_number import ExtendedSequenceNumber
-from consumers.kcl.retrieval import PrefetchQueue, RecordsBatch, ends_shard, position_after
-from consumers.kcl.settings import SchedulerSettings
+from consumers.kcl.errors import InvalidShardAnswer, KclError
+from consumers.kcl.retrieval import PrefetchQueue, RareWarning, RecordsBatch, ShardToRead
 from consumers.kcl.shard import ChildShard
 
 log = logging.getLogger(__name__)
@@ -53,6 +51,11 @@ class RegisteredConsumer:
                 self._arn = self._register()
             return self._arn
 
+    def forget(self) -> None:
+        """The consumer is gone, as with a stream that was deleted: register anew."""
+        with self._lock:
+            self._arn = None
+
     def _register(self) -> str:
         summary = self._kinesis.describe_stream_summary(StreamName=self._stream_name)
         stream_arn = summary["StreamDescriptionSummary"]["StreamARN"]
@@ -78,46 +81,41 @@ class RegisteredConsumer:
 class FanOutSource:
     """A RecordsSource of subscriptions that follow one another: each lasts five minutes."""
 
-    def __init__(
-        self,
-        kinesis: Any,
-        consumer: RegisteredConsumer,
-        stream_name: str,
-        shard_id: str,
-        start: ExtendedSequenceNumber,
-        settings: SchedulerSettings,
-    ) -> None:
-        self._kinesis = kinesis
+    def __init__(self, shard: ShardToRead, consumer: RegisteredConsumer) -> None:
+        self._shard = shard
         self._consumer = consumer
-        self._stream_name = stream_name
-        self._shard_id = shard_id
-        self._start = start
-        self._settings = settings
         self._continuation: str | None = None
+        self._warning = RareWarning(log)
 
     def read_into(self, queue: PrefetchQueue) -> float | None:
         """One subscription."""
         try:
-            answer = self._kinesis.subscribe_to_shard(
+            position = self._shard.position_after(self._continuation)
+            answer = self._shard.kinesis.subscribe_to_shard(
                 ConsumerARN=self._consumer.arn(),
-                ShardId=self._shard_id,
-                StartingPosition=self._starting_position(),
+                ShardId=self._shard.shard_id,
+                StartingPosition=position.told(type="Type", sequence_number="SequenceNumber"),
             )
             is_over = self._take_events(answer["EventStream"], queue)
         except ClientError as error:
             is_over = self._answer_error(error, queue)
+        except InvalidShardAnswer as error:
+            self._warning.tell("%s", error)
+            is_over = False
         except (BotoCoreError, HTTPError, OSError) as error:
-            log.info("The subscription to shard %s broke: %s", self._shard_id, error)
+            log.info("The subscription to shard %s broke: %s", self._shard.shard_id, error)
             is_over = False
         return None if is_over else _PAUSE_SECONDS
 
     def _answer_error(self, error: ClientError, queue: PrefetchQueue) -> bool:
-        if ends_shard(error, self._kinesis, self._stream_name, self._shard_id):
+        if self._shard.has_ended(error):
             queue.put(RecordsBatch((), 0, is_shard_end=True))
             return True
         code = error.response["Error"]["Code"]
+        if code == "ResourceNotFoundException":
+            self._consumer.forget()
         if code != "ResourceInUseException" and not isinstance(error, EventStreamError):
-            log.warning("Shard %s is subscribed to again: %s", self._shard_id, error)
+            self._warning.tell("Shard %s is subscribed to again: %s", self._shard.shard_id, error)
         return False
 
     def _take_events(self, events: Any, queue: PrefetchQueue) -> bool:
@@ -126,6 +124,7 @@ class FanOutSource:
                 if not queue.wait_for_room():
                     return True  # the consumer has stopped
                 if (told := event.get("SubscribeToShardEvent")) is not None:
+                    self._warning.over()
                     batch = self._batch(told)
                     queue.put(batch)
                     if batch.is_shard_end:
@@ -137,16 +136,9 @@ class FanOutSource:
     def _batch(self, told: dict[str, Any]) -> RecordsBatch:
         children = tuple(ChildShard.of(child) for child in told.get("ChildShards") or ())
         following = told.get("ContinuationSequenceNumber")
-        if following:
-            self._continuation = following
+        self._shard.refuse_contradiction(
+            "SubscribeToShard", is_end=not following, children=children
+        )
+        self._continuation = following or self._continuation
         behind = told.get("MillisBehindLatest") or 0
-        return RecordsBatch(told["Records"], behind, bool(children) or not following, children)
-
-    def _starting_position(self) -> dict[str, Any]:
-        position = position_after(self._continuation, self._start, self._settings)
-        told = {
-            "Type": position.type,
-            "SequenceNumber": position.sequence_number,
-            "Timestamp": position.timestamp,
-        }
-        return {name: value for name, value in told.items() if value is not None}
+        return RecordsBatch(told["Records"], behind, not following, children)

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import logging
-import time
-from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from consumers.kcl.errors import InvalidShardAnswer
-from consumers.kcl.extended_sequence_number import ExtendedSequenceNumber
-from consumers.kcl.retrieval import PrefetchQueue, RecordsBatch, ends_shard, position_after
+from consumers.kcl.retrieval import PrefetchQueue, RareWarning, RecordsBatch, ShardToRead
 from consumers.kcl.settings import SchedulerSettings
 from consumers.kcl.shard import ChildShard
 
@@ -23,7 +20,6 @@ _THROTTLED = (
 )
 #: From this many in a row on, throttling is worth an error in the log, as in KCL.
 _MANY_THROTTLES = 5
-_WARN_EVERY_SECONDS = 60.0
 #: A shard's first read asks for few records: with a thousand of them its processor can begin,
 #: while the answers for all shards of a worker that begins are read by one interpreter.
 _FIRST_RECORDS = 1_000
@@ -32,22 +28,11 @@ _FIRST_RECORDS = 1_000
 class ShardReader:
     """Reads one shard, call by call, and knows where to go on."""
 
-    def __init__(
-        self,
-        kinesis: Any,
-        stream_name: str,
-        shard_id: str,
-        start: ExtendedSequenceNumber,
-        settings: SchedulerSettings,
-    ) -> None:
-        self._kinesis = kinesis
-        self._stream_name = stream_name
-        self._shard_id = shard_id
-        self._start = start
-        self._settings = settings
+    def __init__(self, shard: ShardToRead) -> None:
+        self._shard = shard
         self._iterator: str | None = None
         self._last_fetched: str | None = None
-        self._limit = min(_FIRST_RECORDS, settings.max_records)
+        self._limit = min(_FIRST_RECORDS, shard.settings.max_records)
 
     def read(self) -> RecordsBatch:
         """One GetRecords. Raises InvalidShardAnswer (read again), or botocore's errors."""
@@ -57,18 +42,24 @@ class ShardReader:
             if error.response["Error"]["Code"] == "ExpiredIteratorException":
                 self._iterator = None
                 return self._read()
-            if ends_shard(error, self._kinesis, self._stream_name, self._shard_id):
+            if self._shard.has_ended(error):
                 return RecordsBatch((), 0, is_shard_end=True)
             raise
 
     def _read(self) -> RecordsBatch:
         if self._iterator is None:
             self._iterator = self._new_iterator()
-        answer = self._kinesis.get_records(ShardIterator=self._iterator, Limit=self._limit)
-        self._limit = self._settings.max_records
+        answer = self._shard.kinesis.get_records(ShardIterator=self._iterator, Limit=self._limit)
+        self._limit = self._shard.settings.max_records
         following = answer.get("NextShardIterator")
         children = tuple(ChildShard.of(told) for told in answer.get("ChildShards") or ())
-        self._refuse_contradiction(following, children)
+        try:
+            self._shard.refuse_contradiction(
+                "GetRecords", is_end=following is None, children=children
+            )
+        except InvalidShardAnswer:
+            self._iterator = None  # the next one begins behind the last records that were taken
+            raise
         records = answer["Records"]
         if records:
             self._last_fetched = records[-1]["SequenceNumber"]
@@ -77,28 +68,12 @@ class ShardReader:
             records, answer.get("MillisBehindLatest") or 0, following is None, children
         )
 
-    def _refuse_contradiction(
-        self, following: str | None, children: tuple[ChildShard, ...]
-    ) -> None:
-        is_end = following is None
-        if is_end != bool(children) or not all(child.parent_shards for child in children):
-            self._iterator = None
-            raise InvalidShardAnswer(
-                f"GetRecords of shard {self._shard_id} told {len(children)} child shards "
-                f"{'at' if is_end else 'before'} its end; reading again."
-            )
-
     def _new_iterator(self) -> str:
-        position = position_after(self._last_fetched, self._start, self._settings)
-        request = {
-            "ShardIteratorType": position.type,
-            "StartingSequenceNumber": position.sequence_number,
-            "Timestamp": position.timestamp,
-        }
-        answer = self._kinesis.get_shard_iterator(
-            StreamName=self._stream_name,
-            ShardId=self._shard_id,
-            **{name: value for name, value in request.items() if value is not None},
+        position = self._shard.position_after(self._last_fetched)
+        answer = self._shard.kinesis.get_shard_iterator(
+            StreamName=self._shard.stream_name,
+            ShardId=self._shard.shard_id,
+            **position.told(type="ShardIteratorType", sequence_number="StartingSequenceNumber"),
         )
         iterator: str = answer["ShardIterator"]
         return iterator
@@ -111,7 +86,7 @@ class PollingSource:
         self._reader = reader
         self._settings = settings
         self._throttles = 0
-        self._warned_at: float | None = None
+        self._warning = RareWarning(log)
         self._name = name
 
     def read_into(self, queue: PrefetchQueue) -> float | None:
@@ -137,15 +112,12 @@ class PollingSource:
         except (BotoCoreError, InvalidShardAnswer) as error:
             self._warn(error)
             return None
-        self._throttles, self._warned_at = 0, None
+        self._throttles = 0
+        self._warning.over()
         return batch
 
     def _warn(self, error: Exception) -> None:
-        """Once a minute: an engine that is away for long should not fill the log."""
-        now = time.monotonic()
-        if self._warned_at is None or now - self._warned_at > _WARN_EVERY_SECONDS:
-            self._warned_at = now
-            log.warning("Shard %s is read again: %s", self._name, error)
+        self._warning.tell("Shard %s is read again: %s", self._name, error)
 
     def _pause(self, batch: RecordsBatch | None) -> float:
         """Seconds between the starts of two reads: short while the shard is behind."""

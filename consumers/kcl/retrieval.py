@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import deque
@@ -12,7 +13,7 @@ from typing import Any, NamedTuple, Protocol
 
 from botocore.exceptions import ClientError
 
-from consumers.kcl.errors import ForeignCheckpoint
+from consumers.kcl.errors import ForeignCheckpoint, InvalidShardAnswer
 from consumers.kcl.extended_sequence_number import AT_TIMESTAMP, ExtendedSequenceNumber
 from consumers.kcl.settings import SchedulerSettings
 from consumers.kcl.shard import ChildShard
@@ -107,6 +108,27 @@ class PrefetchQueue:
         )
 
 
+class RareWarning:
+    """A warning for what is tried again, once a minute: an engine that is away for long should
+    not fill the log."""
+
+    _EVERY_SECONDS = 60.0
+
+    def __init__(self, log: logging.Logger) -> None:
+        self._log = log
+        self._told_at: float | None = None
+
+    def tell(self, message: str, *arguments: object) -> None:
+        now = time.monotonic()
+        if self._told_at is None or now - self._told_at > self._EVERY_SECONDS:
+            self._told_at = now
+            self._log.warning(message, *arguments)
+
+    def over(self) -> None:
+        """It went well: the next failure is news."""
+        self._told_at = None
+
+
 class RecordsSource(Protocol):
     """One way to read a shard, round by round."""
 
@@ -148,6 +170,58 @@ class PrefetchingPublisher:
             self._stopping.wait(max(0.0, started + pause - time.monotonic()))
 
 
+@dataclass(frozen=True, slots=True)
+class ShardToRead:
+    """A shard of a stream, and the position at which this run begins to read it."""
+
+    kinesis: Any
+    stream_name: str
+    shard_id: str
+    start: ExtendedSequenceNumber
+    settings: SchedulerSettings
+
+    def position_after(self, last_read: str | None) -> ShardPosition:
+        """Behind what this run has read; before that, at the checkpoint `start`."""
+        start = self.start
+        if last_read is not None:
+            return ShardPosition("AFTER_SEQUENCE_NUMBER", last_read)
+        if start.sequence_number == AT_TIMESTAMP:
+            return ShardPosition(AT_TIMESTAMP, timestamp=self.settings.initial_position_timestamp)
+        if start.is_sentinel:
+            return ShardPosition(start.sequence_number)
+        # AT, not AFTER: an aggregated record may hold user records after the checkpoint.
+        return ShardPosition("AT_SEQUENCE_NUMBER", start.sequence_number)
+
+    def has_ended(self, error: ClientError) -> bool:
+        """Whether an error says that the shard was trimmed away as a whole: nobody can read it
+        any more. Raises ForeignCheckpoint for a position that is none of this shard's."""
+        code = error.response["Error"]["Code"]
+        if code == "InvalidArgumentException":
+            raise ForeignCheckpoint(str(error)) from error  # time will not mend it
+        return code == "ResourceNotFoundException" and self._is_gone()
+
+    def refuse_contradiction(
+        self, call: str, *, is_end: bool, children: Sequence[ChildShard]
+    ) -> None:
+        """A shard that ends names its children with their parents, and only then: were an end
+        without them believed, nobody would read what comes after it. Raises InvalidShardAnswer."""
+        if is_end != bool(children) or not all(child.parent_shards for child in children):
+            raise InvalidShardAnswer(
+                f"{call} of shard {self.shard_id} told {len(children)} child shards "
+                f"{'at' if is_end else 'before'} its end; reading again."
+            )
+
+    def _is_gone(self) -> bool:
+        """Whether the stream is there and the shard is not. Without its stream a shard has not
+        ended: the stream may come back, or its deletion was a mistake somebody should see."""
+        try:
+            pages = self.kinesis.get_paginator("list_shards").paginate(StreamName=self.stream_name)
+            listed = {shard["ShardId"] for page in pages for shard in page["Shards"]}
+        except ClientError:
+            return False
+        return self.shard_id not in listed
+
+
 class ShardPosition(NamedTuple):
     """Where to read, in the words that GetShardIterator and SubscribeToShard share."""
 
@@ -155,36 +229,11 @@ class ShardPosition(NamedTuple):
     sequence_number: str | None = None
     timestamp: datetime | None = None
 
-
-def position_after(
-    last_read: str | None, start: ExtendedSequenceNumber, settings: SchedulerSettings
-) -> ShardPosition:
-    """Behind what this run has read; before that, at the checkpoint `start`."""
-    if last_read is not None:
-        return ShardPosition("AFTER_SEQUENCE_NUMBER", last_read)
-    if start.sequence_number == AT_TIMESTAMP:
-        return ShardPosition(AT_TIMESTAMP, timestamp=settings.initial_position_timestamp)
-    if start.is_sentinel:
-        return ShardPosition(start.sequence_number)
-    # AT, not AFTER: an aggregated record may hold user records after the checkpoint.
-    return ShardPosition("AT_SEQUENCE_NUMBER", start.sequence_number)
-
-
-def ends_shard(error: ClientError, kinesis: Any, stream_name: str, shard_id: str) -> bool:
-    """Whether an error says that the shard was trimmed away as a whole: nobody can read it any
-    more, so it has ended. Raises ForeignCheckpoint for a position that is none of this shard's."""
-    code = error.response["Error"]["Code"]
-    if code == "InvalidArgumentException":
-        raise ForeignCheckpoint(str(error)) from error  # time will not mend it
-    return code == "ResourceNotFoundException" and _is_gone(kinesis, stream_name, shard_id)
-
-
-def _is_gone(kinesis: Any, stream_name: str, shard_id: str) -> bool:
-    """Whether the stream is there and the shard is not. Without its stream a shard has not
-    ended: the stream may come back, or its deletion was a mistake somebody should see."""
-    try:
-        pages = kinesis.get_paginator("list_shards").paginate(StreamName=stream_name)
-        listed = {shard["ShardId"] for page in pages for shard in page["Shards"]}
-    except ClientError:
-        return False
-    return shard_id not in listed
+    def told(self, *, type: str, sequence_number: str) -> dict[str, Any]:
+        """As a request's parameters; the two calls name two of them differently."""
+        given = {
+            type: self.type,
+            sequence_number: self.sequence_number,
+            "Timestamp": self.timestamp,
+        }
+        return {name: value for name, value in given.items() if value is not None}

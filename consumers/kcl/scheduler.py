@@ -26,7 +26,12 @@ from consumers.kcl.lease_taker import LeaseTaker
 from consumers.kcl.metrics import CloudWatchMetrics, Metrics, NoMetrics, timed
 from consumers.kcl.polling import PollingSource, ShardReader
 from consumers.kcl.record_processor import ProcessorFactory
-from consumers.kcl.retrieval import PrefetchingPublisher, RecordsPublisher, RecordsSource
+from consumers.kcl.retrieval import (
+    PrefetchingPublisher,
+    RecordsPublisher,
+    RecordsSource,
+    ShardToRead,
+)
 from consumers.kcl.settings import SchedulerSettings
 from consumers.kcl.shard import StreamIdentifier
 from consumers.kcl.shard_consumers import ShardConsumers, WorkerProgress
@@ -235,8 +240,10 @@ class Scheduler:
         every = self.settings.renewer_interval_seconds
         due = self._monotonic() + every
         # Goes on while consumers shut down: they checkpoint until their last moment.
-        while not self._renewing_ended.wait(max(0.0, due - self._monotonic())):
-            due = max(due + every, self._monotonic())
+        while not self._renewing_ended.wait(min(every, max(0.0, due - self._monotonic()))):
+            now = self._monotonic()
+            # At a fixed rate, unless the machine slept or the clock jumped.
+            due = (due if abs(now - due) < every else now) + every
             self._guarded("renew leases", self._renew)
 
     def _take_forever(self) -> None:
@@ -325,12 +332,13 @@ class Scheduler:
     # Consumers
 
     def _run_consumers(self) -> None:
-        next_report = 0.0
+        reported_at = float("-inf")
         while not self._stopping.is_set():
             self._consumers.reconcile(self._stream_of)
-            if self._on_progress is not None and self._monotonic() >= next_report:
+            now = self._monotonic()
+            if self._on_progress is not None and abs(now - reported_at) >= 0.5:
                 self._on_progress(self.progress())
-                next_report = self._monotonic() + 0.5
+                reported_at = now
             self._wake.wait(0.1)
             self._wake.clear()
 
@@ -341,16 +349,14 @@ class Scheduler:
         self, stream: StreamIdentifier, shard_id: str, start: ExtendedSequenceNumber
     ) -> RecordsPublisher:
         name = stream.stream_name
+        shard = ShardToRead(self._kinesis, name, shard_id, start, self.settings)
         if self.settings.retrieval_mode == "FANOUT":
             consumer = self._fan_out.setdefault(
                 name, RegisteredConsumer(self._kinesis, name, self.application_name)
             )
-            source: RecordsSource = FanOutSource(
-                self._kinesis, consumer, name, shard_id, start, self.settings
-            )
+            source: RecordsSource = FanOutSource(shard, consumer)
         else:
-            reader = ShardReader(self._kinesis, name, shard_id, start, self.settings)
-            source = PollingSource(reader, self.settings, stream.lease_key(shard_id))
+            source = PollingSource(ShardReader(shard), self.settings, stream.lease_key(shard_id))
         return PrefetchingPublisher(source, self.settings, stream.lease_key(shard_id))
 
     def _consumer_ended(self) -> None:

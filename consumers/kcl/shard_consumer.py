@@ -13,7 +13,7 @@ from typing import Protocol
 
 from consumers.kcl.checkpointer import RecordProcessorCheckpointer
 from consumers.kcl.deaggregation import to_client_records
-from consumers.kcl.errors import CheckpointRefused, ShardStopped
+from consumers.kcl.errors import KclError, ShardStopped
 from consumers.kcl.extended_sequence_number import ExtendedSequenceNumber
 from consumers.kcl.lease import Lease
 from consumers.kcl.metrics import Metrics, NoMetrics, timed
@@ -352,8 +352,8 @@ class ShardConsumer:
         self.processing_since = time.monotonic()
         try:
             call()
-        except CheckpointRefused as refused:
-            log.warning("Shard %s, %s: %s", self.shard_id, what, refused)
+        except KclError as told:  # a sentence that says it all
+            log.warning("Shard %s, %s: %s", self.shard_id, what, told)
             return False
         except Exception:
             log.exception("Shard %s: %s failed.", self.shard_id, what)

@@ -132,24 +132,27 @@ def in_order(shards: Iterable[Shard]) -> list[Shard]:
 
 def new_lease(shard: Shard, position: str, stream: StreamIdentifier) -> Lease:
     """A lease without owner. Parents are told even when they are no longer listed."""
-    return Lease(
-        lease_key=stream.lease_key(shard.shard_id),
-        shard_id=shard.shard_id,
-        checkpoint=ExtendedSequenceNumber(position),
-        parent_shard_ids=frozenset(shard.parents),
-        hash_key_range=shard.hash_key_range,
-        stream_identifier=stream.serialized if stream.is_multi_stream else None,
-    )
+    return _lease(shard.shard_id, position, shard.parents, shard.hash_key_range, stream)
 
 
 def new_child_lease(child: ChildShard, stream: StreamIdentifier) -> Lease:
     """A child of a shard read to its end: from its beginning, wherever the application began."""
+    return _lease(child.shard_id, TRIM_HORIZON, child.parent_shards, child.hash_key_range, stream)
+
+
+def _lease(
+    shard_id: str,
+    position: str,
+    parents: Iterable[str],
+    hash_key_range: HashKeyRange | None,
+    stream: StreamIdentifier,
+) -> Lease:
     return Lease(
-        lease_key=stream.lease_key(child.shard_id),
-        shard_id=child.shard_id,
-        checkpoint=ExtendedSequenceNumber(TRIM_HORIZON),
-        parent_shard_ids=frozenset(child.parent_shards),
-        hash_key_range=child.hash_key_range,
+        lease_key=stream.lease_key(shard_id),
+        shard_id=shard_id,
+        checkpoint=ExtendedSequenceNumber(position),
+        parent_shard_ids=frozenset(parents),
+        hash_key_range=hash_key_range,
         stream_identifier=stream.serialized if stream.is_multi_stream else None,
     )
 

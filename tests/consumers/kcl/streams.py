@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +27,22 @@ class StreamUnderTest:
         self.kinesis.create_stream(StreamName=self.name, ShardCount=shards)
         self.wait_until_active()
         self.leases = DynamoDBLeaseTable(self.dynamodb, self.application)
+
+    def create_again(self, shards: int) -> None:
+        """Delete the stream and create one of the same name."""
+        self.kinesis.delete_stream(StreamName=self.name, EnforceConsumerDeletion=True)
+        wait_until(lambda: not self._is_there())
+        # Sequence numbers tell a stream's creation by the second: within one they are alike.
+        deleted = time.monotonic()
+        wait_until(lambda: time.monotonic() > deleted + 1.1)
+        self.kinesis.create_stream(StreamName=self.name, ShardCount=shards)
+        self.wait_until_active()
+
+    def _is_there(self) -> bool:
+        try:
+            return bool(self._status())
+        except self.kinesis.exceptions.ResourceNotFoundException:
+            return False
 
     def wait_until_active(self) -> None:
         wait_until(lambda: self._status() == "ACTIVE")

@@ -7,8 +7,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from consumers.kcl.checkpointer import RecordProcessorCheckpointer
+from consumers.kcl.checkpointer import RecordProcessorCheckpointer, _Prepared
 from consumers.kcl.errors import InvalidCheckpoint, ShutdownException
 from consumers.kcl.extended_sequence_number import (
     AT_TIMESTAMP,
@@ -95,8 +97,8 @@ def test_a_record_a_number_and_a_sub_sequence_number_can_be_checkpointed() -> No
         (record(6, 1), 0, at(6, 1)),
         ("7", 3, at(7, 3)),
     ]
-    for given, sub, wanted in cases:
-        world.checkpointer.checkpoint(given, sub)
+    for place, sub, wanted in cases:
+        world.checkpointer.checkpoint(place, sub)
         assert world.lease.checkpoint == wanted
 
 
@@ -126,10 +128,10 @@ def test_a_checkpoint_resets_the_count_of_owner_switches() -> None:
 
 
 def test_at_the_end_of_the_shard_everything_and_the_last_record_mean_shard_end() -> None:
-    for given in (None, record(10, 2)):
+    for place in (None, record(10, 2)):
         world = World()
         world.checkpointer.reached_shard_end()
-        world.checkpointer.checkpoint(given)
+        world.checkpointer.checkpoint(place)
         assert world.lease.checkpoint == at(SHARD_END)
 
 
@@ -200,3 +202,72 @@ def test_a_number_of_another_shard_is_refused_by_its_bits() -> None:
     strict.delivering(at(SHARD_END))
     with pytest.raises(InvalidCheckpoint, match="no sequence number of shard"):
         strict.checkpoint(str(number))
+
+
+_STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("deliver"), st.integers(1, 12), st.integers(0, 2)),
+        st.tuples(st.just("checkpoint"), st.integers(0, 14), st.integers(0, 2)),
+        st.tuples(st.just("prepare"), st.integers(0, 14), st.integers(0, 2)),
+        st.tuples(st.just("promote"), st.integers(0, 5), st.just(0)),
+        st.tuples(st.just("everything"), st.just(0), st.just(0)),
+        st.tuples(st.just("end"), st.just(0), st.just(0)),
+    ),
+    max_size=25,
+)
+
+
+@given(start=st.sampled_from([AT_TIMESTAMP, TRIM_HORIZON, LATEST, "3"]), steps=_STEPS)
+def test_no_checkpoint_ever_goes_back_or_beyond_what_was_delivered(
+    start: str, steps: list[tuple[str, int, int]]
+) -> None:
+    """Beside a model: the window is [last checkpoint, last delivered], until the end of the shard
+    opens it to SHARD_END. What is refused changes nothing; what is allowed is in the table."""
+    world = World(start)
+    last = largest = at(start)
+    prepared: list[_Prepared] = []
+    world.checkpointer.delivering(at(start))
+    has_ended = False
+    for kind, number, sub in steps:
+        wanted = at(number, sub)
+        if kind == "deliver" and not has_ended:
+            largest = max(wanted, last)
+            world.checkpointer.delivering(wanted)
+            continue
+        if kind == "end" and not has_ended:
+            has_ended = True
+            end_of_records, largest = largest, at(SHARD_END)
+            world.checkpointer.reached_shard_end()
+            continue
+        if kind == "everything":
+            wanted = largest
+        elif kind == "promote":
+            if number >= len(prepared):
+                continue
+            wanted = prepared[number].pending_checkpoint
+        elif kind in ("deliver", "end"):
+            continue
+        is_allowed = last <= wanted <= largest
+        if kind != "promote" and has_ended and is_allowed and wanted == end_of_records:
+            wanted = at(SHARD_END)
+        try:
+            if kind == "everything":
+                world.checkpointer.checkpoint()
+            elif kind == "checkpoint":
+                world.checkpointer.checkpoint(str(number), sub)
+            elif kind == "prepare":
+                prepared.append(world.checkpointer.prepare_checkpoint(str(number), sub))
+            else:
+                prepared[number].checkpoint()
+        except InvalidCheckpoint:
+            assert not is_allowed
+        else:
+            assert is_allowed
+            if kind == "prepare":
+                assert prepared[-1].pending_checkpoint == wanted
+                assert wanted == last or world.lease.pending_checkpoint == wanted
+            elif wanted != last:
+                last = wanted
+                assert world.lease.pending_checkpoint is None
+        assert world.lease.checkpoint == last
+        assert world.checkpointer.last_checkpoint == last

@@ -137,6 +137,57 @@ def test_an_age_of_years_of_either_sign_counts_as_expired() -> None:
     assert lease.is_older_than(10, NOW)
 
 
+class SlowTable(MemoryLeaseTable):
+    """A scan of it takes `seconds`; meanwhile the owners renew."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.now, self._seconds = 0.0, seconds
+
+    def list_leases(self) -> list[Lease]:
+        leases = super().list_leases()
+        self.now += self._seconds
+        for lease in leases:
+            if lease.lease_owner is not None:
+                super().renew_lease(lease)
+        return leases
+
+
+@pytest.mark.parametrize(("seconds", "taken"), [(1.0, 0), (2.0, 1)])
+def test_a_lease_to_steal_is_read_again_after_a_slow_scan(seconds: float, taken: int) -> None:
+    table = SlowTable(seconds)
+    for key in "123":
+        table.create_lease(Lease(key, key, lease_owner="bar"))
+    taker = LeaseTaker(table, "me", SETTINGS, lambda: table.now)
+    assert len(taker.take()) == taken
+    assert taker.last_plan.is_stealing
+    owners = [lease.lease_owner for lease in MemoryLeaseTable.list_leases(table)]
+    assert owners.count("me") == taken
+
+
+def test_what_others_took_first_is_not_counted_as_taken() -> None:
+    class Contended(MemoryLeaseTable):
+        def take_lease(self, lease: Lease, owner: str) -> Lease | None:
+            if lease.lease_key == "2":
+                super().take_lease(lease, "other")
+            return super().take_lease(lease, owner)
+
+    table = Contended()
+    for key in "123":
+        table.create_lease(Lease(key, key))
+    taken = LeaseTaker(table, "me", SETTINGS, lambda: NOW).take()
+    assert sorted(lease.lease_key for lease in taken) == ["1", "3"]
+
+
+def test_a_lease_of_mine_that_left_the_table_is_forgotten() -> None:
+    observer = LeaseObserver()
+    lease = Lease("1", "1", lease_owner="bar", lease_counter=7)
+    observer.observe([lease], NOW)
+    observer.observe([], NOW + 1)
+    (again,) = observer.observe([lease], NOW + 100)
+    assert again.renewed_at == NOW + 100, "as if it were seen for the first time"
+
+
 @pytest.mark.parametrize("field", ["failover_time_millis", "max_records"])
 def test_a_setting_out_of_range_is_named_with_its_value(field: str) -> None:
     with pytest.raises(ValueError, match=f"{field} is 0"):
@@ -144,67 +195,163 @@ def test_a_setting_out_of_range_is_named_with_its_value(field: str) -> None:
 
 
 class Fleet:
-    """Workers over one table, on a clock that the test moves."""
+    """Workers over one table, each with a clock of its own, which the test moves or lets jump."""
 
     def __init__(
         self, leases: int, chance: random.Random, config: SchedulerSettings, ended: int = 0
     ) -> None:
-        self.now, self._config, self._chance = 0.0, config, chance
+        self._config, self._chance = config, chance
         self.table = MemoryLeaseTable()
         for number in range(leases):
             checkpoint = ExtendedSequenceNumber(SHARD_END if number < ended else TRIM_HORIZON)
             self.table.create_lease(Lease(str(number), str(number), checkpoint=checkpoint))
         self.workers: dict[str, LeaseTaker] = {}
+        self.clocks: dict[str, float] = {}
         self.takes = 0
 
     def join(self, name: str) -> None:
+        self.clocks[name] = self._chance.uniform(0, 10**6)
         self.workers[name] = LeaseTaker(
-            self.table, name, self._config, lambda: self.now, self._chance
+            self.table, name, self._config, lambda: self.clocks[name], self._chance
         )
 
     def kill(self, name: str) -> None:
         del self.workers[name]
 
-    def turn(self) -> None:
-        """A third of the fail-over time: the living renew, then look at the table in any order."""
-        self.now += self._config.renewer_interval_seconds
+    def toggle(self, name: str) -> None:
+        self.kill(name) if name in self.workers else self.join(name)
+
+    def jump(self, name: str, seconds: float) -> None:
+        """The clock of one worker, forwards or backwards."""
+        self.clocks[name] += seconds
+
+    def turn(self, *, looks: float = 1.0) -> None:
+        """A third of the fail-over time: the living renew, then look at the table in any order,
+        each with the probability `looks`."""
+        for name in self.workers:
+            self.clocks[name] += self._config.renewer_interval_seconds
         for lease in self.table.list_leases():
             if lease.lease_owner in self.workers:
                 self.table.renew_lease(lease)
         for name in self._chance.sample(sorted(self.workers), len(self.workers)):
-            self.takes += len(self.workers[name].take())
+            if self._chance.random() < looks:
+                self.takes += len(self.workers[name].take())
+
+    def settle(self, *, looks: float = 1.0) -> None:
+        """Long enough: one lease moves at a time, after those of the dead have expired."""
+        if not self.workers:
+            self.join("worker-0")
+        for _ in range(round((12 + 3 * len(self.table.list_leases())) / looks)):
+            self.turn(looks=looks)
 
     def counts(self) -> Counter[str]:
         counts = Counter(dict.fromkeys(self.workers, 0))
         counts.update(lease.lease_owner or "nobody" for lease in self.table.list_leases())
         return counts
 
+    def assert_balanced_and_at_rest(self) -> None:
+        counts = self.counts()
+        assert counts.keys() == self.workers.keys(), "a lease of the dead, or of nobody, is left"
+        assert max(counts.values()) - min(counts.values()) <= 1
+        moved = self.takes
+        for _ in range(10):
+            self.turn()
+        assert self.takes == moved, "leases go on moving in a balanced fleet"
 
-@settings(deadline=None, max_examples=60)
+
+#: Everything that changes how leases move.
+any_settings = st.builds(
+    SchedulerSettings,
+    max_leases_to_steal_at_one_time=st.integers(1, 5),
+    enable_priority_lease_assignment=st.booleans(),
+    very_old_lease_duration_multiplier=st.integers(1, 3),
+)
+#: Which worker comes or goes.
+changes_of_a_fleet = st.lists(st.integers(0, 5), min_size=1, max_size=8)
+
+
+@settings(deadline=None, max_examples=150)
 @given(
     leases=st.integers(1, 24),
-    changes=st.lists(st.integers(0, 5), min_size=1, max_size=8),
+    changes=changes_of_a_fleet,
     seed=st.integers(0, 2**32),
     ended=st.integers(0, 4),
+    config=any_settings,
+    looks=st.sampled_from([0.3, 0.7, 1.0]),
 )
 def test_any_fleet_comes_to_a_balance_and_then_rests(
-    leases: int, changes: list[int], seed: int, ended: int
+    leases: int,
+    changes: list[int],
+    seed: int,
+    ended: int,
+    config: SchedulerSettings,
+    looks: float,
 ) -> None:
-    """`changes` toggles workers: who is there dies, who is not joins. Of the leases, `ended` are
-    of shards that have ended: they count as load until they are cleaned up."""
-    fleet = Fleet(leases, random.Random(seed), SETTINGS, ended)
+    """Who is there dies, who is not joins. Of the leases, `ended` are of shards that have ended:
+    they count as load until they are cleaned up. Workers skip looks, as slow ones do."""
+    fleet = Fleet(leases, random.Random(seed), config, ended)
     for change in changes:
-        name = f"worker-{change}"
-        fleet.kill(name) if name in fleet.workers else fleet.join(name)
+        fleet.toggle(f"worker-{change}")
+        fleet.turn(looks=looks)
+    fleet.settle(looks=looks)
+    fleet.assert_balanced_and_at_rest()
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    leases=st.integers(1, 24),
+    workers=st.integers(1, 6),
+    jumps=st.lists(st.tuples(st.integers(0, 5), st.floats(-(10**9), 10**9)), max_size=6),
+    seed=st.integers(0, 2**32),
+)
+def test_a_fleet_whose_clocks_jump_comes_to_a_balance_again(
+    leases: int, workers: int, jumps: list[tuple[int, float]], seed: int
+) -> None:
+    fleet = Fleet(leases, random.Random(seed), SETTINGS)
+    for number in range(workers):
+        fleet.join(f"worker-{number}")
+    for worker, seconds in jumps:
         fleet.turn()
-    if not fleet.workers:
-        fleet.join("worker-0")
-    for _ in range(12 + 3 * leases):
+        fleet.jump(f"worker-{worker % workers}", seconds)
+    fleet.settle()
+    fleet.assert_balanced_and_at_rest()
+
+
+@settings(deadline=None, max_examples=100)
+@given(leases=st.integers(1, 24), workers=st.integers(1, 5), seed=st.integers(0, 2**32))
+def test_a_worker_that_joins_moves_no_lease_more_than_it_needs(
+    leases: int, workers: int, seed: int
+) -> None:
+    fleet = Fleet(leases, random.Random(seed), SETTINGS)
+    for number in range(workers):
+        fleet.join(f"worker-{number}")
+    fleet.settle()
+    before = {lease.lease_key: lease.lease_owner for lease in fleet.table.list_leases()}
+    moved, fleet.takes = fleet.takes, 0
+    fleet.join("newcomer")
+    fleet.settle()
+    after = {lease.lease_key: lease.lease_owner for lease in fleet.table.list_leases()}
+    assert fleet.takes == fleet.counts()["newcomer"]
+    assert {owner for key, owner in after.items() if owner != before[key]} <= {"newcomer"}
+    assert moved >= leases
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    leases=st.integers(1, 24),
+    most=st.integers(1, 6),
+    changes=changes_of_a_fleet,
+    seed=st.integers(0, 2**32),
+)
+def test_nobody_holds_more_than_the_maximum_and_nothing_is_left_while_there_is_room(
+    leases: int, most: int, changes: list[int], seed: int
+) -> None:
+    config = replace(SETTINGS, max_leases_for_worker=most)
+    fleet = Fleet(leases, random.Random(seed), config)
+    for change in changes:
+        fleet.toggle(f"worker-{change}")
         fleet.turn()
-    counts = fleet.counts()
-    assert counts.keys() == fleet.workers.keys(), "a lease of the dead, or of nobody, is left"
-    assert max(counts.values()) - min(counts.values()) <= 1
-    moved = fleet.takes
-    for _ in range(10):
-        fleet.turn()
-    assert fleet.takes == moved, "leases go on moving in a balanced fleet"
+    fleet.settle()
+    live = Counter({name: fleet.counts()[name] for name in fleet.workers})
+    assert max(live.values()) <= most
+    assert live.total() == min(leases, most * len(fleet.workers))

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+from botocore.exceptions import EndpointConnectionError
+
 from consumers.kcl.extended_sequence_number import ExtendedSequenceNumber
 from consumers.kcl.lease import Lease
 from consumers.kcl.lease_renewer import HeldLease, LeaseRenewer
@@ -14,8 +17,8 @@ from consumers.kcl.settings import SchedulerSettings
 class World:
     """A worker `me` that holds lease 1, on a clock that the test moves."""
 
-    def __init__(self) -> None:
-        self.now, self.table = 0.0, MemoryLeaseTable()
+    def __init__(self, table: MemoryLeaseTable | None = None) -> None:
+        self.now, self.table = 0.0, table or MemoryLeaseTable()
         self.renewer = LeaseRenewer(self.table, "me", SchedulerSettings(), lambda: self.now)
         self.table.create_lease(Lease("1", "1"))
         self.held = self.take()
@@ -58,6 +61,56 @@ def test_a_lease_that_expired_here_is_let_go_and_not_renewed() -> None:
     world.now = 10.001
     assert world.renewer.renew_all() == ("1",)
     assert world.stored == before
+
+
+class Away(MemoryLeaseTable):
+    """A table that cannot be reached while `is_away`."""
+
+    is_away = False
+
+    def renew_lease(self, lease: Lease, *, handing_off: bool = False) -> Lease | None:
+        if self.is_away:
+            raise EndpointConnectionError(endpoint_url="http://127.0.0.1:4566")
+        return super().renew_lease(lease, handing_off=handing_off)
+
+
+def test_a_table_that_is_away_takes_no_lease_before_the_failover_time_is_over(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    world = World(table := Away())
+    before = world.held.lease
+    table.is_away = True
+    for world.now in (3.3, 6.6, 9.9):
+        assert world.renewer.renew_all() == ()
+        assert world.renewer.is_held(world.held)
+        assert world.held.lease is before, "memory says what the table says"
+    assert "could not renew lease 1: Could not connect" in caplog.text
+    table.is_away = False
+    assert world.renewer.renew_all() == ()
+    table.is_away = True
+    world.now = 19.8
+    assert world.renewer.renew_all() == ()
+    world.now = 20.0
+    assert world.renewer.renew_all() == ("1",)
+    assert "lets lease 1 go: it could not renew it for 10.0 s" in caplog.text
+
+
+def test_one_lease_that_cannot_be_renewed_hinders_no_other() -> None:
+    class OneIsBroken(MemoryLeaseTable):
+        def renew_lease(self, lease: Lease, *, handing_off: bool = False) -> Lease | None:
+            if lease.lease_key == "2":
+                raise EndpointConnectionError(endpoint_url="http://127.0.0.1:4566")
+            return super().renew_lease(lease, handing_off=handing_off)
+
+    world = World(OneIsBroken())
+    for key in "23":
+        world.table.create_lease(Lease(key, key, lease_owner="me"))
+        lease = world.table.get_lease(key)
+        assert lease is not None
+        world.renewer.add(lease)
+    assert world.renewer.renew_all() == ()
+    counters = {lease.lease_key: lease.lease_counter for lease in world.table.list_leases()}
+    assert counters == {"1": 2, "2": 0, "3": 1}
 
 
 def test_a_write_that_timed_out_and_yet_succeeded_is_no_loss() -> None:

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import boto3
 import pytest
+from botocore.stub import Stubber
 
 from consumers.kcl.errors import LeaseTableOfAnotherShape
 from consumers.kcl.extended_sequence_number import ExtendedSequenceNumber
@@ -221,6 +223,34 @@ def test_attributes_of_newer_libraries_survive_our_writes(engine: EngineUnderTes
 
 def _writes(table: DynamoDBLeaseTable) -> list[Callable[[Lease], Any]]:
     return [table.renew_lease, table.update_lease]
+
+
+def test_a_table_of_many_pages_is_listed_whole(engine: EngineUnderTest) -> None:
+    table = DynamoDBLeaseTable(engine.client("dynamodb"), f"app-{uuid.uuid4().hex[:8]}")
+    table.create_table()
+    large = b"x" * 300_000  # a page of a scan is 1 MB
+    leases = [replace(FULL, lease_key=f"shardId-{n}", shard_id=f"shardId-{n}") for n in range(9)]
+    for lease in leases:
+        table.create_lease(replace(lease, pending_checkpoint_state=large))
+    assert {lease.lease_key for lease in table.list_leases()} == {x.lease_key for x in leases}
+
+
+def test_a_table_that_is_being_made_is_waited_for() -> None:
+    client = boto3.client(
+        "dynamodb", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x"
+    )
+    about = {
+        "KeySchema": [{"AttributeName": "leaseKey", "KeyType": "HASH"}],
+        "AttributeDefinitions": [{"AttributeName": "leaseKey", "AttributeType": "S"}],
+    }
+    with Stubber(client) as stubber:
+        stubber.add_client_error("describe_table", "ResourceNotFoundException")
+        stubber.add_client_error("create_table", "ResourceInUseException")  # a peer was quicker
+        for status in ("CREATING", "CREATING", "ACTIVE"):
+            stubber.add_response("describe_table", {"Table": about | {"TableStatus": status}})
+        assert not DynamoDBLeaseTable(client, "app").create_table()
+        stubber.assert_no_pending_responses()
+    client.close()
 
 
 def test_a_table_with_another_key_is_refused_in_a_sentence(engine: EngineUnderTest) -> None:

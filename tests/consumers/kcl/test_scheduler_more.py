@@ -12,7 +12,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from consumers.kcl import LOCAL, Scheduler
+import pytest
+
+from consumers.kcl import LOCAL, Scheduler, SchedulerSettings
 from consumers.kcl.extended_sequence_number import AT_TIMESTAMP
 from consumers.kcl.health import HealthEndpoint
 from tests.conftest import EngineUnderTest
@@ -80,17 +82,64 @@ def test_a_stream_that_was_deleted_and_created_again_is_read_from_its_beginning(
     before = stream.put(0, 10)
     with stream.worker("a", lambda: Recorder(journal)):
         wait_until(lambda: journal.seen() == before)
-    stream.kinesis.delete_stream(StreamName=stream.name)
-    wait_until(lambda: stream.name not in stream.kinesis.list_streams()["StreamNames"])
-    # Sequence numbers tell a stream's creation by the second: within one they cannot be told apart.
-    deleted = time.monotonic()
-    wait_until(lambda: time.monotonic() > deleted + 1.1)
-    stream.kinesis.create_stream(StreamName=stream.name, ShardCount=1)
-    stream.wait_until_active()
+    stream.create_again(1)
     after = stream.put(10, 10)
     quick = replace(LOCAL, leases_recovery_auditor_execution_frequency_millis=200)
     with stream.worker("a", lambda: Recorder(journal), quick):
         wait_until(lambda: journal.seen() == before | after)
+
+
+@pytest.mark.parametrize("settings", [LOCAL, FANOUT], ids=["polling", "fan-out"])
+def test_a_stream_that_is_created_again_under_its_worker_is_read_from_its_beginning(
+    engine: EngineUnderTest, settings: SchedulerSettings, caplog: pytest.LogCaptureFixture
+) -> None:
+    stream, journal = StreamUnderTest(engine, 2), Journal()
+    before = stream.put(0, 20)
+    quick = replace(settings, leases_recovery_auditor_execution_frequency_millis=200)
+    with stream.worker("a", lambda: Recorder(journal), quick) as worker:
+        wait_until(lambda: journal.seen() == before)
+        stream.create_again(2)
+        after = stream.put(20, 20)
+        wait_until(lambda: journal.seen() == before | after, 60)
+        wait_until(lambda: worker.health()["status"] == "healthy")
+    assert "was deleted and created again" in caplog.text
+    assert {e for _, e in journal.events} <= {
+        "initialize",
+        "lease_lost",
+        "shutdown_requested",
+    }, "a stream that is away ends no shard"
+
+
+def test_a_worker_whose_clock_jumps_loses_nothing_and_recovers(
+    engine: EngineUnderTest,
+) -> None:
+    stream, journal, offset = StreamUnderTest(engine, 2), Journal(), [0.0]
+    reports: list[float] = []
+    put = stream.put(0, 100)
+    with stream.worker(
+        "a",
+        lambda: Recorder(journal),
+        monotonic=lambda: time.monotonic() + offset[0],
+        on_progress=lambda _: reports.append(offset[0]),
+    ) as worker:
+        wait_until(lambda: journal.seen() == put)
+        for number, jump in enumerate((3600.0, -7200.0, 366 * 24 * 3600.0), 1):
+            offset[0] += jump
+            put = put | stream.put(100 * number, 100)
+            wait_until(lambda wanted=put: journal.seen() == wanted)
+            counters = _counters(stream)
+            wait_until(lambda before=counters: _are_renewed(before, _counters(stream)))
+            wait_until(lambda: worker.health()["status"] == "healthy")
+            wait_until(lambda: reports[-1] == offset[0])
+        assert worker.failed_shards() == {}
+
+
+def _counters(stream: StreamUnderTest) -> dict[str, int]:
+    return {lease.lease_key: lease.lease_counter for lease in stream.leases.list_leases()}
+
+
+def _are_renewed(before: dict[str, int], now: dict[str, int]) -> bool:
+    return all(now[key] > counter for key, counter in before.items())
 
 
 def test_reading_begins_at_a_timestamp(engine: EngineUnderTest) -> None:
