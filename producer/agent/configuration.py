@@ -5,7 +5,6 @@ https://docs.aws.amazon.com/streams/latest/dev/writing-with-agents.html#agent-co
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,8 +17,9 @@ from producer.agent.configuration_keys import (
     GLOBAL_KEYS,
     AgentConfigurationError,
     Key,
+    nearest,
 )
-from producer.agent.processing import Converter, converter_chain
+from producer.agent.processing import Converter, converter_chain, unknown_option_keys
 from producer.agent.splitting import Splitting
 
 KINESIS, FIREHOSE = "kinesis", "firehose"
@@ -32,11 +32,16 @@ RECORD_BYTES = {KINESIS: 1_024 * _KIB, FIREHOSE: 1_000 * _KIB}
 
 @dataclass(frozen=True)
 class Flow:
-    """One pair of files and stream. `values` has every flow key, defaults filled in."""
+    """One pair of files and stream. `values` has every flow key, defaults filled in.
+
+    `named_directory` is the folder as the file names it; it is `directory` unless the paths of
+    the file are looked for below another root.
+    """
 
     kind: str
     destination: str
     directory: Path
+    named_directory: Path
     file_pattern: str
     splitting: Splitting
     converter: Converter | None
@@ -46,7 +51,7 @@ class Flow:
     def id(self) -> str:
         """What the checkpoints call it, as in the original."""
         prefix = "kinesis" if self.kind == KINESIS else "fh"
-        return f"{prefix}:{self.destination}:{self.directory}/{self.file_pattern}"
+        return f"{prefix}:{self.destination}:{self.named_directory}/{self.file_pattern}"
 
     @property
     def max_record_bytes(self) -> int:
@@ -66,30 +71,38 @@ class AgentConfiguration:
     warnings: tuple[str, ...]
 
 
-def read_configuration(path: Path, directory: Path | None = None) -> AgentConfiguration:
+def read_configuration(
+    path: Path, directory: Path | None = None, root: Path | None = None
+) -> AgentConfiguration:
     """`agent.json`, and the flows of every file in `agent.d` (beside it unless named).
 
+    Paths in the files mean places below `root`, as if it were the root of the file system.
     Raises AgentConfigurationError, which names file, key, value and what is accepted.
     """
     document = _read(path)
     warnings: list[str] = []
-    found = _flows(path, document, warnings)
+    found = _flows(path, document, warnings, root)
     directory = path.parent / "agent.d" if directory is None else directory
     for extra in sorted(directory.glob("*.json")) if directory.is_dir() else ():
-        found += _flows(extra, _read(extra), warnings)
+        found += _flows(extra, _read(extra), warnings, root)
     if not found:
         raise AgentConfigurationError(
             f"{path}: flows has no entry; name at least one file pattern and its stream."
         )
     values = _checked(str(path), document, GLOBAL_KEYS, warnings, ignored={"flows"})
+    values["checkpointFile"] = str(_below(root, Path(values["checkpointFile"])))
     return AgentConfiguration(values, tuple(found), tuple(warnings))
 
 
-def parse_flow(where: str, raw: Any, warnings: list[str] | None = None) -> Flow:
-    """One entry of `flows`. Raises AgentConfigurationError."""
+def parse_flow(
+    where: str, raw: Any, warnings: list[str] | None = None, root: Path | None = None
+) -> Flow:
+    """One entry of `flows`, its files looked for below `root`. Raises AgentConfigurationError."""
     if not isinstance(raw, dict):
         raise AgentConfigurationError(f"{where} is {raw!r}; it must be an object.")
-    values = _checked(where, raw, FLOW_KEYS, [] if warnings is None else warnings)
+    warnings = [] if warnings is None else warnings
+    values = _checked(where, raw, FLOW_KEYS, warnings)
+    warnings += unknown_option_keys(where, values["dataProcessingOptions"])
     # Both may be there: the original takes the delivery stream.
     kind = FIREHOSE if values["deliveryStream"] else KINESIS
     destination = values["deliveryStream"] or values["kinesisStream"]
@@ -100,6 +113,7 @@ def parse_flow(where: str, raw: Any, warnings: list[str] | None = None) -> Flow:
     return Flow(
         kind,
         destination,
+        _below(root, directory),
         directory,
         pattern,
         _splitting(values, kind),
@@ -122,11 +136,17 @@ def _read(path: Path) -> dict[str, Any]:
     return document
 
 
-def _flows(path: Path, document: dict[str, Any], warnings: list[str]) -> list[Flow]:
+def _flows(
+    path: Path, document: dict[str, Any], warnings: list[str], root: Path | None
+) -> list[Flow]:
     raw = document.get("flows", [])
     if not isinstance(raw, list):
         raise AgentConfigurationError(f"{path}: flows is {raw!r:.60}; it must be a list of flows.")
-    return [parse_flow(f"{path}: flows[{n}]", flow, warnings) for n, flow in enumerate(raw)]
+    return [parse_flow(f"{path}: flows[{n}]", flow, warnings, root) for n, flow in enumerate(raw)]
+
+
+def _below(root: Path | None, path: Path) -> Path:
+    return path if root is None else root / path.relative_to(path.anchor)
 
 
 def _checked(
@@ -137,9 +157,8 @@ def _checked(
     ignored: frozenset[str] | set[str] = frozenset(),
 ) -> dict[str, Any]:
     for name in sorted(raw.keys() - keys.keys() - ignored):
-        near = difflib.get_close_matches(name, keys, 1)
-        hint = f"; did you mean {near[0]}?" if near else "."
-        warnings.append(f"{where}: {name} is no key of the Kinesis Agent and does nothing{hint}")
+        sentence = f"{where}: {name} is no key of the Kinesis Agent and does nothing"
+        warnings.append(sentence + nearest(name, keys))
     return {name: key.read(where, name, raw.get(name)) for name, key in keys.items()}
 
 

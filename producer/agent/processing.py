@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from producer.agent.configuration_keys import AgentConfigurationError
+from producer.agent.configuration_keys import AgentConfigurationError, flag, nearest
 from producer.agent.ec2_metadata import Ec2Metadata
 from producer.agent.java_regex import RegexRefused, java_regex, java_split
 from producer.agent.log_formats import LOG_FORMATS, LogFormat
@@ -21,6 +21,26 @@ from producer.agent.log_formats import LOG_FORMATS, LogFormat
 #: A record in, a record out; None leaves the record out; an error sends it as it was.
 Converter = Callable[[bytes], bytes | None]
 Option = Mapping[str, Any]
+
+
+def unknown_option_keys(where: str, options: Sequence[Option] | None) -> list[str]:
+    """Sentences about keys and words that the options do not know and that do nothing."""
+    told: list[str] = []
+    for number, option in enumerate(options or ()):
+        here = f"{where}: dataProcessingOptions[{number}]"
+        known = ("optionName", *OPTION_KEYS.get(str(option.get("optionName")), ()))
+        told += [
+            f"{here}: {name} is no key of {option.get('optionName')} and does nothing"
+            f"{nearest(name, known)}"
+            for name in sorted(option.keys() - set(known))
+        ]
+        words = option.get("parseOptions") or ()
+        told += [
+            f"{here}: parseOptions has {word!r}, which does nothing{nearest(word, PARSE_OPTIONS)}"
+            for word in words
+            if word not in PARSE_OPTIONS
+        ]
+    return told
 
 
 def converter_chain(where: str, options: Sequence[Option] | None) -> Converter | None:
@@ -128,7 +148,7 @@ def _log_format(where: str, option: Option) -> LogFormat:
 
 def _add_metadata(where: str, option: Option) -> Converter:
     metadata, write = option.get("metadata"), _json_writer(where, option)
-    stamps = option.get("timestamp") in (True, "true", "True", "TRUE")
+    stamps = flag(False).read(where, "timestamp", option.get("timestamp"))
 
     def convert(record: bytes) -> bytes:
         wrapped: dict[str, Any] = {}
@@ -162,20 +182,34 @@ def _add_brackets(where: str, option: Option) -> Converter:
 
 def _using_plugin(where: str, option: Option) -> Converter:
     """A class of the user's own: `module:Class` with `convert(bytes) -> bytes | None`."""
-    name = option.get("classname")
+    name = option.get("className", option.get("classname"))
     if not isinstance(name, str) or ":" not in name:
         raise AgentConfigurationError(
-            f"{where}: classname is {name!r}; accepted is module:Class, a Python class with a "
+            f"{where}: className is {name!r}; accepted is module:Class, a Python class with a "
             "method convert(bytes) -> bytes | None (Java classes cannot be loaded)."
         )
     module, _, class_name = name.partition(":")
     try:
         plugin = getattr(importlib.import_module(module), class_name)()
     except (ImportError, AttributeError, TypeError) as error:
-        raise AgentConfigurationError(f"{where}: classname {name!r}: {error}.") from None
+        raise AgentConfigurationError(f"{where}: className {name!r}: {error}.") from None
     convert: Converter = plugin.convert
     return convert
 
+
+#: What SINGLELINE can be told.
+PARSE_OPTIONS = ("NO_TRIM", "ESCAPE_NEW_LINE")
+
+#: The keys of each option beside `optionName`.
+OPTION_KEYS: dict[str, tuple[str, ...]] = {
+    "SINGLELINE": ("parseOptions",),
+    "CSVTOJSON": ("customFieldNames", "delimiter", "jsonFormat"),
+    "LOGTOJSON": ("logFormat", "matchPattern", "customFieldNames", "jsonFormat"),
+    "ADDMETADATA": ("metadata", "timestamp", "jsonFormat"),
+    "ADDEC2METADATA": ("metadataTTL", "logFormat", "jsonFormat"),
+    "ADDBRACKETS": (),
+    "USINGPLUGGIN": ("className", "classname"),
+}
 
 OPTIONS: dict[str, Callable[[str, Option], Converter]] = {
     "SINGLELINE": _single_line,

@@ -63,6 +63,7 @@ class Tailer:
         self._files: dict[str, TrackedFile] = {}
         self._first: list[TrackedFile] = []
         self._directory_ns, self._looks_again = -2, False
+        self._directory_is_refused = False
         self._refreshed_at = float("-inf")
         self._moved: set[str] = set()
         self._paths_lock = threading.Lock()
@@ -119,7 +120,7 @@ class Tailer:
             file.close()
 
     def _restore(self, known: list[Position], has_started: bool, now: float) -> None:
-        listed = list_files(self.flow.directory, self._matches)
+        listed = self._list() or []
         if not known and not has_started:
             self._start_fresh(listed, now)
             return
@@ -136,6 +137,21 @@ class Tailer:
             ):
                 self._leave_out(entry, now)
         self._refresh(now)
+
+    def _list(self) -> list[ListedFile] | None:
+        """The matching files; None while the folder may not be read, which is told once."""
+        try:
+            listed = list_files(self.flow.directory, self._matches)
+        except OSError as error:
+            if not self._directory_is_refused:
+                log.warning(
+                    "Folder %s cannot be read: %s. Its files are read once the agent may.",
+                    self.flow.directory, error.strerror,
+                )  # fmt: skip
+            self._directory_is_refused = True
+            return None
+        self._directory_is_refused = False
+        return listed
 
     def _start_fresh(self, listed: list[ListedFile], now: float) -> None:
         """The first start of a flow: only the newest file counts, as in the original."""
@@ -178,7 +194,9 @@ class Tailer:
 
     def _refresh(self, now: float) -> None:
         self._refreshed_at = now
-        listed = list_files(self.flow.directory, self._matches)
+        listed = self._list()
+        if listed is None:
+            return  # what is known is read on
         with self._paths_lock:
             for file_id in self._files.keys() - {entry.id for entry in listed}:
                 self._files[file_id].is_listed = False

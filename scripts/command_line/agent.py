@@ -24,10 +24,11 @@ from producer.agent import (
     CheckpointsUnusable,
     read_configuration,
 )
+from producer.agent.configuration_keys import GLOBAL_KEYS
 from producer.agent.endpoints import endpoint_for
 from scripts.command_line.connection import Connection
 from scripts.command_line.failures import NotRunning
-from scripts.command_line.target import data_option, engine_url
+from scripts.command_line.target import data_folder, data_option, engine_url
 from services.connect import LOCAL_CREDENTIALS
 
 
@@ -37,6 +38,11 @@ from services.connect import LOCAL_CREDENTIALS
     "--config-directory",
     type=click.Path(path_type=Path),
     help="More files with flows (default: agent.d beside CONFIG).",
+)
+@click.option(
+    "--root",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Find the paths in CONFIG below this folder: /var/log/app.log is ROOT/var/log/app.log.",
 )
 @click.option("--check", is_flag=True, help="Read the configuration, print its flows and stop.")
 @click.option(
@@ -51,6 +57,7 @@ from services.connect import LOCAL_CREDENTIALS
 def agent(
     config: Path,
     config_directory: Path | None,
+    root: Path | None,
     check: bool,
     log_level: str,
     endpoint_url: str | None,
@@ -67,13 +74,14 @@ def agent(
     )
     logging.getLogger("botocore").setLevel("WARNING")
     try:
-        configuration = read_configuration(config, config_directory)
-        for warning in configuration.warnings:
+        configuration = read_configuration(config, config_directory, root)
+        for warning in (*configuration.warnings, *_missing_folders(configuration)):
             click.echo(warning, err=True)
         if check:
             _print_flows(configuration)
         else:
-            _run(configuration, _connection(endpoint_url, data))
+            connection = _connection(endpoint_url, data)
+            _run(configuration, connection, _checkpoints(configuration, data))
     except (AgentConfigurationError, AgentFailed, CheckpointsUnusable) as error:
         raise click.ClickException(str(error)) from None
 
@@ -94,8 +102,33 @@ def _print_flows(configuration: AgentConfiguration) -> None:
         click.echo(f"{flow.directory}/{flow.file_pattern} → {flow.kind} {flow.destination}")
 
 
-def _run(configuration: AgentConfiguration, connection: Connection) -> None:
-    checkpoints = Checkpoints(Path(configuration.values["checkpointFile"]))
+def _missing_folders(configuration: AgentConfiguration) -> list[str]:
+    folders = dict.fromkeys(flow.directory for flow in configuration.flows)
+    return [
+        f"Folder {folder} is not there: its files are read once it is. "
+        "(--root DIR finds the paths of the configuration below DIR.)"
+        for folder in folders
+        if not folder.exists()
+    ]
+
+
+def _checkpoints(configuration: AgentConfiguration, data: Path | None) -> Checkpoints:
+    """In `checkpointFile`. The original's own default is for root alone on many machines; there
+    a file beside the engine's data folder takes its place, so that CONFIG need not be changed."""
+    named = configuration.values["checkpointFile"]
+    try:
+        return Checkpoints(Path(named))
+    except CheckpointsUnusable:
+        if named != GLOBAL_KEYS["checkpointFile"].default:
+            raise
+    instead = data_folder(data).parent / "agent" / "checkpoints"
+    click.echo(f"{named} cannot be written here: checkpoints are kept in {instead}.", err=True)
+    return Checkpoints(instead)
+
+
+def _run(
+    configuration: AgentConfiguration, connection: Connection, checkpoints: Checkpoints
+) -> None:
     try:
         running = Agent(configuration, _clients(configuration, connection), checkpoints)
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -31,7 +31,7 @@ WAIT_SECONDS = 60 + STORY_BYTES / 500_000
 class AgentProcess:
     """`riacho agent` in a process of its own."""
 
-    def __init__(self, config: Path, engine: EngineUnderTest) -> None:
+    def __init__(self, config: Path, engine: EngineUnderTest, *options: str) -> None:
         self._log = open(config.with_suffix(".log"), "ab")  # noqa: SIM115  (closed by stop)
         environment = os.environ | {
             "AWS_ENDPOINT_URL": engine.endpoint_url,
@@ -39,7 +39,14 @@ class AgentProcess:
             "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_DEFAULT_REGION": "us-east-1",
         }
-        command = [sys.executable, "-m", "scripts.command_line.main", "agent", str(config)]
+        command = [
+            sys.executable,
+            "-m",
+            "scripts.command_line.main",
+            "agent",
+            str(config),
+            *options,
+        ]
         self.process = subprocess.Popen(
             command, env=environment, stdout=self._log, stderr=self._log
         )

@@ -47,6 +47,15 @@ def test_a_courses_file_is_read_with_its_comments(tmp_path: Path) -> None:
     assert configuration.values["checkpointFile"] == "/var/run/aws-kinesis-agent/checkpoints"
 
 
+def test_another_root_moves_every_path_and_no_flows_name(tmp_path: Path) -> None:
+    (tmp_path / "agent.json").write_text(COURSE)
+    root = tmp_path / "root"
+    configuration = read_configuration(tmp_path / "agent.json", root=root)
+    assert {f.directory for f in configuration.flows} == {root / "var/log/acmeco"}
+    assert configuration.flows[0].id == "fh:purchaseLogs:/var/log/acmeco/*.log"
+    assert configuration.values["checkpointFile"] == f"{root}/var/run/aws-kinesis-agent/checkpoints"
+
+
 def test_the_flows_of_agent_d_are_added_in_the_order_of_their_files(tmp_path: Path) -> None:
     (tmp_path / "agent.json").write_text(json.dumps({"flows": [FLOW]}))
     (tmp_path / "agent.d").mkdir()
@@ -145,6 +154,40 @@ def test_an_unknown_key_is_warned_of_with_the_nearest_known_one(tmp_path: Path) 
         "cloudwatch.emitMetric is no key of the Kinesis Agent and does nothing; "
         "did you mean cloudwatch.emitMetrics?",
     ]
+
+
+def test_unknown_keys_of_an_option_are_warned_of_too(tmp_path: Path) -> None:
+    options = [
+        {"optionName": "CSVTOJSON", "customFieldNames": ["a"], "delimeter": ";"},
+        {"optionName": "SINGLELINE", "parseOptions": ["NOTRIM"]},
+        {"optionName": "ADDMETADATA", "metadata": {"any": "thing"}, "timestamp": "TRUE"},
+    ]
+    document = {"flows": [FLOW | {"dataProcessingOptions": options}]}
+    (tmp_path / "agent.json").write_text(json.dumps(document))
+    warnings = read_configuration(tmp_path / "agent.json").warnings
+    assert [w.partition(": flows[0]: ")[2] for w in warnings] == [
+        "dataProcessingOptions[0]: delimeter is no key of CSVTOJSON and does nothing; "
+        "did you mean delimiter?",
+        "dataProcessingOptions[1]: parseOptions has 'NOTRIM', which does nothing; "
+        "did you mean NO_TRIM?",
+    ]
+
+
+@pytest.mark.parametrize("kind", ["folder", "no text", "unreadable"])
+def test_a_file_that_cannot_be_read_is_told(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "agent.json"
+    if kind == "folder":
+        path.mkdir()
+        told = "cannot be read: Is a directory. Name the agent's configuration file."
+    elif kind == "no text":
+        path.write_bytes(b"\xff\xfe{}")
+        told = "is not JSON: 'utf-8' codec can't decode byte 0xff"
+    else:
+        path.symlink_to(path)
+        told = "cannot be read: Too many levels of symbolic links"
+    with pytest.raises(AgentConfigurationError) as caught:
+        read_configuration(path)
+    assert str(caught.value).startswith(f"{path} {told}")
 
 
 def test_every_flow_key_is_documented() -> None:

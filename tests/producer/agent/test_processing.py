@@ -188,7 +188,7 @@ class Upper:
 
 
 def test_a_plug_in_is_a_python_class() -> None:
-    option = {"optionName": "USINGPLUGGIN", "classname": f"{__name__}:Upper"}
+    option = {"optionName": "USINGPLUGGIN", "className": f"{__name__}:Upper"}
     assert converted(b"x\n", option) == b"X\n"
 
 
@@ -209,9 +209,10 @@ def test_a_plug_in_is_a_python_class() -> None:
             "matchPattern needs customFieldNames",
         ),
         ({"optionName": "ADDMETADATA", "jsonFormat": "NICE"}, "accepted is COMPACT or PRETTYPRINT"),
+        ({"optionName": "ADDMETADATA", "timestamp": "yes"}, "'yes'; accepted is true or false"),
         ({"optionName": "ADDEC2METADATA", "metadataTTL": "1h"}, "metadataTTL is '1h'"),
         ({"optionName": "USINGPLUGGIN", "classname": "com.example.Plugin"}, "Java classes"),
-        ({"optionName": "USINGPLUGGIN", "classname": "no_such_module:X"}, "no_such_module"),
+        ({"optionName": "USINGPLUGGIN", "className": "no_such_module:X"}, "no_such_module"),
     ],
 )
 def test_an_option_that_cannot_work_is_refused(option: dict[str, Any], text: str) -> None:

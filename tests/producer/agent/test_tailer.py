@@ -430,6 +430,32 @@ def test_a_file_that_cannot_be_read_hinders_no_other_and_is_read_once_it_can_be(
         assert sent_numbers(world) == [2, 3, 0, 1]
 
 
+def test_a_folder_that_cannot_be_read_is_told_once_and_read_once_it_can_be(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "logs"
+        folder.mkdir()
+        Path(name).chmod(0o755)
+        folder.chmod(0)
+        with unprivileged():
+            world = World(folder, initialPosition="START_OF_FILE")
+            world.poll()
+            world.poll()
+        assert caplog.text.count(f"Folder {folder} cannot be read: Permission denied.") == 1
+        folder.chmod(0o755)
+        world.write(lines(0, 2))
+        world.poll()
+        assert sent_numbers(world) == [0, 1]
+        with open(folder / "app.log", "ab") as log:
+            folder.chmod(0)
+            log.write(lines(2, 4))
+        with unprivileged():
+            world.poll()
+        assert sent_numbers(world) == [0, 1, 2, 3], "what is open is read on"
+        folder.chmod(0o755)
+
+
 @contextmanager
 def unprivileged() -> Iterator[None]:
     """Root may read everything."""
