@@ -43,6 +43,22 @@ class Destination(Protocol):
         """The shard goes to another worker: forget what is not stored."""
 
 
+class StoresAtOnce:
+    """What destinations share that have stored everything for good when `store` returns."""
+
+    _durable_through: ExtendedSequenceNumber | None = None
+
+    def flush(self) -> None:
+        """Nothing waits."""
+
+    def idle(self) -> None:
+        """Nothing waits."""
+
+    @property
+    def durable_through(self) -> ExtendedSequenceNumber | None:
+        return self._durable_through
+
+
 class RejectedRecords(Protocol):
     """Where rejected records are kept."""
 

@@ -46,8 +46,24 @@ class ProcessorKind:
     check: Callable[[Options, Clients], object]
 
 
+def _number[N: (int, float)](options: Options, name: str, default: N) -> N:
+    """An option that is a number above 0, whole where its default is."""
+    text = options.get(name)
+    if text is None:
+        return default
+    kind = type(default)
+    try:
+        number = kind(text)
+    except ValueError:
+        number = kind(0)
+    if not 0 < number < float("inf"):
+        whole = "whole " if kind is int else ""
+        raise ValueError(f"{name} is {text!r}; it must be a {whole}number above 0.")
+    return number
+
+
 def _to_dynamodb(options: Options, clients: Clients) -> Destination:
-    parallel = int(options.get("parallel_batches", 4))
+    parallel = _number(options, "parallel_batches", 4)
     return DynamoDBTable(clients("dynamodb"), options["table"], parallel_batches=parallel)
 
 
@@ -71,9 +87,9 @@ def _check_bucket(options: Options, clients: Clients) -> object:
 def _to_raw_zone(options: Options, clients: Clients) -> Destination:
     default = CutLimits()
     limits = CutLimits(
-        max_records=int(options.get("max_records", default.max_records)),
-        max_bytes=int(options.get("max_bytes", default.max_bytes)),
-        max_age_seconds=float(options.get("max_age_seconds", default.max_age_seconds)),
+        max_records=_number(options, "max_records", default.max_records),
+        max_bytes=_number(options, "max_bytes", default.max_bytes),
+        max_age_seconds=_number(options, "max_age_seconds", default.max_age_seconds),
     )
     store = S3ObjectStore(clients("s3"), options["bucket"])
     return RawZone(store, options.get("prefix", "raw/"), limits)
@@ -204,6 +220,8 @@ def _own_class(module_name: str, class_name: str) -> Callable[[], Any]:
             f"{module_name}:{class_name}: {error}; "
             "the module must lie in this folder or be installed."
         ) from None
+    except (ImportError, SyntaxError) as error:  # the student's own slip, told with its place
+        raise UnknownProcessor(f"{module_name}:{class_name}: {error}.") from None
     except AttributeError:
         raise UnknownProcessor(f"Module {module_name!r} has no class {class_name!r}.") from None
     missing = [n for n in _METHODS if not callable(getattr(found, n, None))]

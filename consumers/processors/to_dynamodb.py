@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from consumers.kcl.errors import KclError
 from consumers.kcl.extended_sequence_number import ExtendedSequenceNumber
+from consumers.processors.destination import StoresAtOnce
 from consumers.processors.row import Rejection, Row
 
 #: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html
@@ -31,7 +32,7 @@ class TableNotFound(KclError):
     """The table to write to does not exist."""
 
 
-class DynamoDBTable:
+class DynamoDBTable(StoresAtOnce):
     """A Destination: one item a row, its attributes the row's.
 
     Of rows with one key the last in the shard's order stays. `parallel_batches` batches of 25
@@ -52,7 +53,6 @@ class DynamoDBTable:
         self._table_name = table_name
         self._sleep = sleep
         self._key_types: dict[str, str] = {}
-        self._durable_through: ExtendedSequenceNumber | None = None
         self._parallel_batches = parallel_batches
         self._threads: ThreadPoolExecutor | None = None
 
@@ -81,16 +81,6 @@ class DynamoDBTable:
             list(self._threads.map(self._write_batch, batches(self._distinct(rows))))
         self._durable_through = through
         return ()
-
-    def flush(self) -> None:
-        """Nothing waits: `store` returns when everything is written."""
-
-    def idle(self) -> None:
-        """Nothing waits."""
-
-    @property
-    def durable_through(self) -> ExtendedSequenceNumber | None:
-        return self._durable_through
 
     def close(self) -> None:
         if self._threads is not None:

@@ -14,6 +14,7 @@ from opensearchpy.exceptions import ConnectionError as OpenSearchConnectionError
 from opensearchpy.exceptions import TransportError
 
 from consumers.kcl.extended_sequence_number import ExtendedSequenceNumber
+from consumers.processors.destination import StoresAtOnce
 from consumers.processors.row import Rejection, Row
 
 #: https://docs.opensearch.org/latest/api-reference/document-apis/bulk/ : some megabytes a call.
@@ -47,7 +48,7 @@ class BulkOutcome:
     refused: list[tuple[Row, str]] = field(default_factory=list)
 
 
-class OpenSearchIndex:
+class OpenSearchIndex(StoresAtOnce):
     """A Destination: one document a row. `id_attribute` names the row's id; without it the
     record's own place in the stream is the id."""
 
@@ -72,7 +73,6 @@ class OpenSearchIndex:
         self._rotation = ROTATIONS[rotation]
         self._sleep = sleep
         self._stream = ""
-        self._durable_through: ExtendedSequenceNumber | None = None
 
     def open(self, stream_name: str, shard_id: str) -> None:
         self._stream = f"{stream_name}-{shard_id}"
@@ -92,16 +92,6 @@ class OpenSearchIndex:
             refused += self._store_part(part)
         self._durable_through = through
         return refused
-
-    def flush(self) -> None:
-        """Nothing waits: `store` returns when everything is indexed."""
-
-    def idle(self) -> None:
-        """Nothing waits."""
-
-    @property
-    def durable_through(self) -> ExtendedSequenceNumber | None:
-        return self._durable_through
 
     def close(self) -> None:
         """Nothing to give back."""

@@ -337,6 +337,21 @@ def test_a_mistake_ends_in_one_sentence(
     assert "Traceback" not in told.stderr
 
 
+def test_an_application_named_like_another_kind_of_table_is_refused(pipeline: Pipeline):
+    """The pipeline's own table has the key `event_id`."""
+    provision_stream(pipeline.engine.client("kinesis"), pipeline.name, 1)
+    told = riacho(
+        *("consume", "--stream", pipeline.name, "--application", pipeline.name),
+        *("--processor", f"to_dynamodb:table={pipeline.name}", *pipeline.there),
+    )
+    assert told.returncode == 1
+    assert told.stderr == (
+        f"Error: Table {pipeline.name!r} has the key [('event_id', 'HASH')], but a lease table's "
+        "only key is leaseKey (string): the application's name is its lease table's name. "
+        "Choose another application name.\n"
+    )
+
+
 def test_without_an_engine_the_way_to_one_is_told(tmp_path: Path):
     told = riacho("streams", folder=tmp_path)
     assert told.returncode == 6
@@ -348,7 +363,10 @@ def test_without_an_engine_the_way_to_one_is_told(tmp_path: Path):
     [
         ("to_dynamodb:table=absent-table", "There is no table 'absent-table'"),
         ("to_raw_zone:bucket=absent-bucket", "There is no bucket 'absent-bucket'"),
-        ("to_raw_zone:bucket=b,max_age_seconds=soon", "could not convert string to float"),
+        (
+            "to_raw_zone:bucket=b,max_age_seconds=soon",
+            "max_age_seconds is 'soon'; it must be a number",
+        ),
         ("to_nowhere", "there are: to_dynamodb, to_raw_zone"),
     ],
 )

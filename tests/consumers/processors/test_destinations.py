@@ -6,6 +6,7 @@ import gzip
 import json
 import uuid
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -165,8 +166,14 @@ def test_rejected_records_can_go_to_a_dead_letter_stream(
         (["to_mars:planet=4"], "no processor 'to_mars'; there are: to_dynamodb"),
         (["to_dynamodb:tabel=x"], "no option 'tabel'. Its options: table"),
         (["to_dynamodb"], "no 'table' given"),
-        (["to_raw_zone:bucket=b,max_records=many"], "invalid literal"),
-        (["to_raw_zone:bucket=b,max_records=0"], "at least one record"),
+        (
+            ["to_raw_zone:bucket=b,max_records=many"],
+            "max_records is 'many'; it must be a whole number above 0",
+        ),
+        (["to_raw_zone:bucket=b,max_records=0"], "max_records is '0'; it must be a whole number"),
+        (["to_raw_zone:bucket=b,max_age_seconds=nan"], "is 'nan'; it must be a number above 0"),
+        (["to_raw_zone:bucket=b,max_age_seconds=-1"], "is '-1'; it must be a number above 0"),
+        (["to_dynamodb:table=t,parallel_batches=0"], "is '0'; it must be a whole number above 0"),
         (["to_raw_zone:bucket"], "must be written option=value"),
         (["to_raw_zone:bucket=b", "to_raw_zone:bucket=c"], "one to_raw_zone at most"),
         (["no_such_module:Processor"], "No module named 'no_such_module'"),
@@ -178,6 +185,20 @@ def test_rejected_records_can_go_to_a_dead_letter_stream(
 def test_a_processor_that_cannot_be_is_refused_in_a_sentence(specs: list[str], told: str) -> None:
     with pytest.raises(UnknownProcessor, match=told):
         load_processors(specs, lambda service: None)
+
+
+def test_a_slip_in_a_module_of_ones_own_is_told_with_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "my_slip.py").write_text("class Printer\n    pass\n")
+    with pytest.raises(
+        UnknownProcessor, match=r"my_slip:Printer: expected ':' \(my_slip.py, line 1"
+    ):
+        load_processors(["my_slip:Printer"], lambda service: None)
+    (tmp_path / "my_import.py").write_text("from json import Printer\n")
+    with pytest.raises(UnknownProcessor, match="cannot import name 'Printer' from 'json'"):
+        load_processors(["my_import:Printer"], lambda service: None)
 
 
 def test_a_class_of_ones_own_is_loaded_by_module_and_name() -> None:
