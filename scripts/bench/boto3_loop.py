@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 
-from scripts.bench.our_worker import write
+from scripts.bench.worker_output import write
 from services.connect import connect
 
 

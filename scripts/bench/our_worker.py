@@ -2,43 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import os
 import sys
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from consumers.kcl import (
     LOCAL,
     InitializationInput,
-    KinesisClientRecord,
     LeaseLostInput,
     ProcessRecordsInput,
     ShardEndedInput,
     ShutdownRequestedInput,
 )
 from consumers.run_worker import run_worker
+from scripts.bench.worker_output import write, write_records
 from services.connect import connect
-
-
-def write(**event: Any) -> None:
-    """One line; with $WORKER_WRITES=delays not the records but how long they were under way."""
-    data = event.pop("data", None)
-    now = time.time()
-    if data is not None and os.environ.get("WORKER_WRITES") == "delays":
-        event |= {"n": len(data), "delays": delays(data, now)}
-    elif data is not None:
-        event["data"] = [datum.decode() for datum in data]
-    with open(os.environ["WORKER_OUTPUT"], "a") as output:
-        output.write(json.dumps({"t": now} | event) + "\n")
-
-
-def delays(data: list[bytes], now: float) -> list[float]:
-    """Of at most a hundred records that begin with `t=<seconds>;`."""
-    stamped = (datum for datum in data[:100] if datum.startswith(b"t="))
-    return [round(now - float(datum[2 : datum.index(b";")]), 5) for datum in stamped]
 
 
 class Processor:
@@ -51,18 +30,10 @@ class Processor:
 
     def process_records(self, process_records_input: ProcessRecordsInput) -> None:
         if data := [record.data for record in process_records_input.records]:
-            self._write(process_records_input.records, data)
+            write_records(self._shard_id, process_records_input.records, data)
         if time.time() - self._checkpointed > 1:
             self._checkpointed = time.time()
             process_records_input.checkpointer.checkpoint()
-
-    def _write(self, records: Sequence[KinesisClientRecord], data: list[bytes]) -> None:
-        if os.environ.get("WORKER_WRITES") == "delays":
-            write(event="records", shard=self._shard_id, data=data)
-            return
-        keys = [record.partition_key for record in records]
-        subs = [record.sub_sequence_number for record in records]
-        write(event="records", shard=self._shard_id, keys=keys, data=data, subs=subs)
 
     def lease_lost(self, lease_lost_input: LeaseLostInput) -> None:
         write(event="lease_lost", shard=self._shard_id)

@@ -2,31 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
 import time
 from typing import Any
 
 from amazon_kclpy import kcl  # type: ignore[import-not-found]
 from amazon_kclpy.v3 import processor  # type: ignore[import-not-found]
 
-
-def write(**event: Any) -> None:
-    """One line; with $WORKER_WRITES=delays not the records but how long they were under way."""
-    data = event.pop("data", None)
-    now = time.time()
-    if data is not None and os.environ.get("WORKER_WRITES") == "delays":
-        event |= {"n": len(data), "delays": delays(data, now)}
-    elif data is not None:
-        event["data"] = [datum.decode() for datum in data]
-    with open(os.environ["WORKER_OUTPUT"], "a") as output:
-        output.write(json.dumps({"t": now, "pid": os.getpid()} | event) + "\n")
-
-
-def delays(data: list[bytes], now: float) -> list[float]:
-    """Of at most a hundred records that begin with `t=<seconds>;`."""
-    stamped = (datum for datum in data[:100] if datum.startswith(b"t="))
-    return [round(now - float(datum[2 : datum.index(b";")]), 5) for datum in stamped]
+from scripts.bench.worker_output import write, write_records
 
 
 class Processor(processor.RecordProcessorBase):  # type: ignore[misc]
@@ -40,12 +22,7 @@ class Processor(processor.RecordProcessorBase):  # type: ignore[misc]
     def process_records(self, process_records_input: Any) -> None:
         records = process_records_input.records
         data = [record.binary_data for record in records]
-        if os.environ.get("WORKER_WRITES") == "delays":
-            write(event="records", shard=self._shard_id, data=data)
-        else:
-            keys = [record.partition_key for record in records]
-            subs = [record.sub_sequence_number for record in records]
-            write(event="records", shard=self._shard_id, keys=keys, data=data, subs=subs)
+        write_records(self._shard_id, records, data)
         if time.time() - self._checkpointed > 1:
             self._checkpointed = time.time()
             self._checkpoint(process_records_input.checkpointer)
