@@ -2,41 +2,31 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from services.awslambda import log_lines
 from services.awslambda.function_output import FunctionOutput
+from services.awslambda.function_settings import FunctionSettings
 from services.awslambda.interpreters import RuntimeMissing
+from services.awslambda.invocation_report import (
+    cold_lines,
+    error_type_of,
+    own_lines,
+    payload_of,
+    status_of,
+)
 from services.awslambda.launcher import Child, Launcher, LaunchFailed, Program
-from services.awslambda.limits import INIT_SECONDS, MAXIMUM_RESPONSE_BYTES
+from services.awslambda.limits import INIT_SECONDS
 from services.awslambda.log_lines import LogEvent
 from services.awslambda.memory_watch import MemoryWatch, peak_megabytes
 from services.awslambda.runtime_api import Event, RuntimeApi, Work
 from services.awslambda.runtimes.command import program
-
-
-@dataclass(frozen=True, kw_only=True)
-class FunctionSettings:
-    """What an execution environment needs to know of its function's version."""
-
-    runtime: str
-    version: str
-    memory_size_in_mb: int
-    timeout_seconds: float
-    code: Path
-    layers: Path
-    ephemeral_storage_in_mb: int = 512
-    #: `Text` or `JSON`, and from which level on Lambda's own JSON lines are kept.
-    log_format: str = "Text"
-    system_log_level: str = "INFO"
-    variables: Mapping[str, str] = field(default_factory=dict)
+from services.awslambda.runtimes.entrypoint import not_started
 
 
 @dataclass(frozen=True)
@@ -118,7 +108,7 @@ class ExecutionEnvironment:
         """Raises InitFailed when the INIT phase did not succeed."""
         with self._busy:
             if self._fault is not None or not self.pid:
-                raise InitFailed(self._payload(self._fault or Event("timeout"), "", INIT_SECONDS))
+                raise InitFailed(payload_of(self._fault or Event("timeout"), "", INIT_SECONDS))
 
     def invoke(self, work: Work) -> Outcome:
         """One invocation; `work.deadline` is replaced by the function's own timeout."""
@@ -163,11 +153,7 @@ class ExecutionEnvironment:
         self._output = output = FunctionOutput()
         self._api = api = RuntimeApi(on_idle=self._freeze, on_work=self._thaw)
         try:
-            self._child = self._launcher.start(
-                self._program(api),
-                output.writing,
-                lambda code: api.events.put(Event("exit", exit_code=code)),
-            )
+            self._child = self._launch(self._program(api), api, output)
         except (LaunchFailed, RuntimeMissing) as error:
             return Event("launch_failed", body=str(error).encode())
         finally:
@@ -177,6 +163,18 @@ class ExecutionEnvironment:
         self._memory_watch.remove(self._child.pid)
         self._init_seconds = time.monotonic() - began
         return None if event.kind == "ready" else event
+
+    def _launch(self, wanted: Program, api: RuntimeApi, output: FunctionOutput) -> Child:
+        settings = self._settings
+        try:
+            return self._launcher.start(
+                wanted, output.writing, lambda code: api.events.put(Event("exit", exit_code=code))
+            )
+        except LaunchFailed as error:
+            if error.reason and settings.runtime.startswith("provided"):
+                entrypoint = Path(wanted.command[0])
+                raise not_started(entrypoint, settings.code, error.reason) from None
+            raise
 
     def _program(self, api: RuntimeApi) -> Program:
         settings = self._settings
@@ -190,6 +188,7 @@ class ExecutionEnvironment:
             memory_size_in_mb=settings.memory_size_in_mb,
             ephemeral_storage_in_mb=settings.ephemeral_storage_in_mb,
             variables=settings.variables,
+            architecture=settings.architecture,
         )
 
     def _invoke(self, work: Work) -> Outcome:
@@ -203,7 +202,10 @@ class ExecutionEnvironment:
         if event is None:
             work = replace(work, deadline=self._now() + timeout_seconds)
             event = self._run(work, began + timeout_seconds)
-        payload = self._payload(event, work.request_id, timeout_seconds)
+        payload = payload_of(
+            event, work.request_id, timeout_seconds, is_out_of_memory=self._is_out_of_memory
+        )
+        status = status_of(event)
         figures = log_lines.Report(
             request_id=work.request_id,
             version=self._settings.version,
@@ -211,14 +213,14 @@ class ExecutionEnvironment:
             memory_size_in_mb=self._settings.memory_size_in_mb,
             max_memory_used_in_mb=self._peak(),
             init_seconds=init_seconds,
-            status=_status(event),
-            error_type=json_error_type(payload) if _status(event) == "error" else "",
+            status=status,
+            error_type=error_type_of(payload) if status == "error" else "",
         )
         lines = self._output.take()
         if event.kind not in ("error", "response"):
             self._end_process()
             lines += self._output.take()
-        own = self._own_lines(figures, event, payload)
+        own = own_lines(self._settings, figures, event, payload, self._now())
         log = (*cold_lines, *log_lines.invocation(own, lines, began_millis, self._millis()))
         return Outcome(payload, event.kind != "response", log, figures.duration_seconds)
 
@@ -276,26 +278,9 @@ class ExecutionEnvironment:
     def _cold_lines(self) -> tuple[LogEvent, ...]:
         if self._init_seconds is None:
             return ()
-        lines: tuple[str, ...] = (log_lines.init_start(self._settings.runtime),)
-        if self._settings.log_format == "JSON":
-            record = {
-                "initializationType": self._settings.variables.get(
-                    "AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"
-                ),
-                "phase": "init",
-                "runtimeVersion": self._settings.runtime,
-                "functionName": self._settings.variables.get("AWS_LAMBDA_FUNCTION_NAME", ""),
-                "functionVersion": self._settings.version,
-            }
-            lines = self._platform_event("platform.initStart", record)
-        first = tuple(LogEvent(self._init_millis, line) for line in lines)
+        own = cold_lines(self._settings, self._now())
+        first = tuple(LogEvent(self._init_millis, line) for line in own)
         return (*first, *log_lines.events(self._output.take(), self._init_millis))
-
-    def _platform_event(
-        self, event_type: str, record: dict[str, Any], status: str = ""
-    ) -> tuple[str, ...]:
-        level = self._settings.system_log_level
-        return log_lines.platform_event(event_type, record, self._now(), level, status)
 
     def _millis(self) -> int:
         return int(self._now() * 1000)
@@ -305,61 +290,3 @@ class ExecutionEnvironment:
         if self._is_out_of_memory or self._child is None:
             return limit
         return min(limit, peak_megabytes(self._child.pid))
-
-    def _own_lines(
-        self, figures: log_lines.Report, event: Event, payload: bytes
-    ) -> log_lines.OwnLines:
-        request_id = figures.request_id
-        if self._settings.log_format == "JSON":
-            started = {"requestId": request_id, "version": figures.version}
-            report = log_lines.report_record(figures)
-            return log_lines.OwnLines(
-                start=self._platform_event("platform.start", started),
-                closing=self._platform_event("platform.report", report, figures.status),
-            )
-        fault: tuple[str, ...] = ()
-        if event.kind == "timeout":
-            seconds = self._settings.timeout_seconds
-            fault = (log_lines.timed_out(request_id, seconds, self._now()),)
-        elif event.kind == "exit":
-            fault = (json.loads(payload)["errorMessage"], figures.error_type)
-        return log_lines.OwnLines(
-            start=(log_lines.start(request_id, figures.version),),
-            closing=(*fault, log_lines.end(request_id), log_lines.report(figures)),
-        )
-
-    def _payload(self, event: Event, request_id: str, timeout_seconds: float) -> bytes:
-        match event.kind:
-            case "response" | "error" | "init_error":
-                return event.body
-            case "timeout":
-                message = f"Task timed out after {timeout_seconds:.2f} seconds"
-                return log_lines.failure("Sandbox.Timedout", request_id, message)
-            case "too_large":
-                message = (
-                    f"Response payload size ({event.body.decode()} bytes) exceeded maximum "
-                    f"allowed payload size ({MAXIMUM_RESPONSE_BYTES} bytes)."
-                )
-                error = {"errorType": "Function.ResponseSizeTooLarge", "errorMessage": message}
-                return json.dumps(error).encode()
-            case "launch_failed":
-                return log_lines.failure(
-                    "Runtime.InvalidEntrypoint", request_id, event.body.decode()
-                )
-        kind = "Runtime.OutOfMemory" if self._is_out_of_memory else "Runtime.ExitError"
-        reason = log_lines.exit_reason(event.exit_code, log_lines.SIGNAL_NAMES)
-        return log_lines.failure(kind, request_id, reason)
-
-
-def _status(event: Event) -> str:
-    """What the REPORT line calls this way to end."""
-    return {"response": "", "timeout": "timeout"}.get(event.kind, "error")
-
-
-def json_error_type(payload: bytes) -> str:
-    """The `errorType` in a function's error; empty where it is of another shape."""
-    try:
-        error = json.loads(payload)
-    except ValueError:
-        return ""
-    return str(error.get("errorType", "")) if isinstance(error, dict) else ""

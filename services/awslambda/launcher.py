@@ -18,7 +18,14 @@ from services.awslambda import launcher_process
 
 
 class LaunchFailed(Exception):
-    """The program of a function could not be started; the message says why."""
+    """The program of a function could not be started; the message says why.
+
+    `reason` is the system's word for it where the program itself is why (`Exec format error`).
+    """
+
+    def __init__(self, message: str, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +50,7 @@ class Child:
         self.pid = 0
         #: As of `subprocess`: negative is the signal that killed it.
         self.exit_code: int | None = None
-        self.failure = ""
+        self.failure: LaunchFailed | None = None
 
     @property
     def is_alive(self) -> bool:
@@ -71,8 +78,8 @@ class Child:
         self.pid = pid
         self._known.set()
 
-    def failed(self, reason: str) -> None:
-        self.failure = reason
+    def failed(self, failure: LaunchFailed) -> None:
+        self.failure = failure
         self._ended.set()
         self._known.set()
 
@@ -86,8 +93,8 @@ class Child:
         """Raises LaunchFailed."""
         if not self._known.wait(seconds):
             raise LaunchFailed(f"The launcher did not answer within {seconds:g} seconds.")
-        if self.failure:
-            raise LaunchFailed(self.failure)
+        if self.failure is not None:
+            raise self.failure
 
 
 class Launcher:
@@ -186,6 +193,6 @@ class Launcher:
             return
         child = self._children.pop(number)
         if message["event"] == "failed":
-            child.failed(str(message["error"]))
+            child.failed(LaunchFailed(str(message["error"]), str(message["reason"])))
         else:
             child.exited(int(str(message["code"])))

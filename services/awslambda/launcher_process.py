@@ -86,7 +86,9 @@ class Launcher:
                 preexec_fn=lambda: _confine(message["limits"], message["nice"]),
             )
         except (OSError, ValueError, subprocess.SubprocessError) as error:
-            self._send({"event": "failed", "id": message["id"], "error": str(error)})
+            reason = _reason(error, message["command"][0])
+            failed = {"event": "failed", "id": message["id"], "error": str(error)}
+            self._send(failed | {"reason": reason})
         else:
             self._children[child.pid] = message["id"]
             child.returncode = 0  # Reaped below, not by Popen.
@@ -136,6 +138,13 @@ class Launcher:
             if not children_by_parent().get(os.getpid()):
                 return
             time.sleep(0.02)
+
+
+def _reason(error: Exception, program: str) -> str:
+    """The system's word for it where the program itself is why; a folder may be, too."""
+    if isinstance(error, OSError) and error.filename == program:
+        return error.strerror or ""
+    return ""
 
 
 def _confine(limits: dict[str, int], nice: int) -> None:

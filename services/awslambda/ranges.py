@@ -20,14 +20,21 @@ RANGES: Mapping[str, tuple[int, int]] = {
     "MaximumRetryAttempts": (-1, 10_000),
     "TumblingWindowInSeconds": (0, 900),
 }
+#: https://docs.aws.amazon.com/lambda/latest/api/API_PutFunctionEventInvokeConfig.html
+EVENT_INVOKE_RANGES: Mapping[str, tuple[int, int]] = {
+    "MaximumRetryAttempts": (0, 2),
+    "MaximumEventAgeInSeconds": (60, 21_600),
+}
 _SHORTEST_RECORD_AGE_SECONDS = 60
 
 
-def refuse_numbers(request: Mapping[str, Any]) -> Refusal | None:
+def refuse_numbers(
+    request: Mapping[str, Any], ranges: Mapping[str, tuple[int, int]] = RANGES
+) -> Refusal | None:
     """What is wrong with the settings of a function or a mapping, or None."""
     failures = [
         failure
-        for name, (smallest, largest) in RANGES.items()
+        for name, (smallest, largest) in ranges.items()
         if (failure := _failure(name, request.get(name), smallest, largest))
     ]
     if failures:

@@ -13,10 +13,10 @@ from localstack.services.lambda_.invocation.runtime_executor import RuntimeExecu
 
 from services.awslambda.execution_environment import (
     ExecutionEnvironment,
-    FunctionSettings,
     InitFailed,
     Outcome,
 )
+from services.awslambda.function_settings import FunctionSettings
 from services.awslambda.launcher import Launcher
 from services.awslambda.memory_watch import MemoryWatch
 from services.awslambda.provider.function_logs import LogWriter
@@ -159,6 +159,7 @@ def _settings(function_version: FunctionVersion) -> FunctionSettings:
         code=Path(config.code.get_unzipped_code_location()),
         layers=_layers_folder(function_version),
         ephemeral_storage_in_mb=config.ephemeral_storage.size,
+        architecture=str(config.architectures[0]),
         log_format=str(config.logging_config.get("LogFormat") or "Text"),
         system_log_level=str(config.logging_config.get("SystemLogLevel") or "INFO"),
     )

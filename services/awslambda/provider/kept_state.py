@@ -58,12 +58,6 @@ def install() -> None:
     run_custom_response_handlers.append(_save_after)
 
 
-def _save_as_new(kind: type, make: Callable[[], Any]) -> None:
-    @pickle.register(kind)
-    def reduce(pickler: Any, lock: Any) -> None:
-        pickler.save_reduce(make, (), obj=lock)
-
-
 def _save_after(chain: Any, context: RequestContext, response: Any) -> None:
     if context.service is None or context.service.service_name != "lambda":
         return

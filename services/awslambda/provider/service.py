@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import base64
-import io
 import logging
-from typing import IO, Any
+import os
+from typing import Any
 
-from localstack.aws.api import CommonServiceException, RequestContext, handler
-from localstack.aws.api.lambda_ import InvocationResponse, InvocationType
 from localstack.config import HostAndPort
 from localstack.services.lambda_ import provider as localstack_provider
 from localstack.services.lambda_.event_source_mapping.esm_worker import EsmState
-from localstack.services.lambda_.invocation import lambda_service, version_manager
+from localstack.services.lambda_.invocation import (
+    lambda_models,
+    lambda_service,
+    version_manager,
+)
 from localstack.services.lambda_.invocation.execution_environment import (
     ExecutionEnvironment,
 )
@@ -20,27 +22,25 @@ from localstack.services.lambda_.invocation.lambda_models import Invocation, Inv
 from localstack.services.lambda_.invocation.lambda_service import LambdaService
 from localstack.services.lambda_.invocation.models import lambda_stores
 from localstack.services.lambda_.invocation.version_manager import LambdaVersionManager
-from localstack.services.lambda_.provider import LambdaProvider
 from localstack.services.lambda_.provider_utils import get_function_version_from_arn
 from localstack.utils.strings import to_str
 
 from services.awslambda.asynchronous.event_queue import EventQueue
-from services.awslambda.limits import Refusal, refuse_payload
 from services.awslambda.provider import kept_state, quick_invoke
 from services.awslambda.provider.asynchronous_invocations import (
     event_manager_class,
     make_event_queue,
 )
+from services.awslambda.provider.checked_functions import CheckedFunctions
 from services.awslambda.provider.event_source_mappings import StreamWorkerFactory
 from services.awslambda.provider.function_metrics import metrics
-from services.awslambda.ranges import refuse_numbers
 from services.localstack.running import running
 
 LOG = logging.getLogger(__name__)
 
 
-class FunctionsProvider(LambdaProvider):
-    """Everything of the API that is not here is LocalStack's."""
+class FunctionsProvider(CheckedFunctions):
+    """LocalStack's API with our checks; what functions and mappings do is ours."""
 
     def __init__(self) -> None:
         self._events = make_event_queue(lambda: self.lambda_service)
@@ -81,63 +81,9 @@ class FunctionsProvider(LambdaProvider):
             LOG.exception("Event source mapping %s cannot go on", mapping["UUID"])
             mapping["LastProcessingResult"] = f"PROBLEM: {error}"
 
-    def _validate_destination_config(self, store: Any, function_name: str, config: Any) -> None:
-        """S3 takes failures too, which LocalStack does not know."""
-        destination = (config.get("OnFailure") or {}).get("Destination") or ""
-        if destination.startswith("arn:aws:s3:::"):
-            config = {name: value for name, value in config.items() if name != "OnFailure"}
-        super()._validate_destination_config(store, function_name, config)
-
     def on_before_stop(self) -> None:
         self._events.stop()
         super().on_before_stop()
-
-    @handler("CreateFunction", expand=False)
-    def create_function(self, context: RequestContext, request: Any) -> Any:
-        _refuse(refuse_numbers(request))
-        return super().create_function(context, request)
-
-    @handler("UpdateFunctionConfiguration", expand=False)
-    def update_function_configuration(self, context: RequestContext, request: Any) -> Any:
-        _refuse(refuse_numbers(request))
-        return super().update_function_configuration(context, request)
-
-    @handler("CreateEventSourceMapping", expand=False)
-    def create_event_source_mapping(self, context: RequestContext, request: Any) -> Any:
-        _refuse(refuse_numbers(request))
-        return super().create_event_source_mapping(context, request)
-
-    @handler("UpdateEventSourceMapping", expand=False)
-    def update_event_source_mapping(self, context: RequestContext, request: Any) -> Any:
-        _refuse(refuse_numbers(request))
-        return super().update_event_source_mapping(context, request)
-
-    @handler("Invoke")
-    def invoke(
-        self,
-        context: RequestContext,
-        function_name: str,
-        invocation_type: str | None = None,
-        payload: IO[bytes] | None = None,
-        **kwargs: Any,
-    ) -> InvocationResponse:
-        content = payload.read() if payload else b""
-        _refuse(refuse_payload(content, is_event=invocation_type == InvocationType.Event))
-        response: InvocationResponse = super().invoke(
-            context,
-            function_name,
-            invocation_type=invocation_type,
-            payload=io.BytesIO(content) if content else None,
-            **kwargs,
-        )
-        return response
-
-
-def _refuse(refusal: Refusal | None) -> None:
-    if refusal is not None:
-        raise CommonServiceException(
-            refusal.code, refusal.message, refusal.status, sender_fault=True
-        )
 
 
 def replace_parts(provider: FunctionsProvider, events: EventQueue) -> None:
@@ -152,6 +98,7 @@ def replace_parts(provider: FunctionsProvider, events: EventQueue) -> None:
     localstack_provider.EsmWorkerFactory = WorkerFactory
     lambda_service.LambdaEventManager = event_manager_class(events)
     localstack_provider.localstack_host = _host_of_function_urls
+    lambda_models.chmod_r = _make_readable
 
     def count_invocation(function_name: str, account_id: str, region_name: str) -> None:
         metrics().count(account_id, region_name, function_name, "Invocations")
@@ -171,6 +118,18 @@ def replace_parts(provider: FunctionsProvider, events: EventQueue) -> None:
 def _host_of_function_urls(custom_port: int | None = None) -> HostAndPort:
     """A function URL is a name below the engine's; below an address there can be none."""
     return HostAndPort("localhost", custom_port or running().settings.port)
+
+
+def _make_readable(folder: str, _mode: int) -> None:
+    """What was unpacked stays as executable as it was packed: AWS refuses a `bootstrap` that is
+    not, where LocalStack makes everything executable."""
+    for parent, folders, files in os.walk(folder):
+        for name in folders:
+            os.chmod(os.path.join(parent, name), 0o755)
+        for name in files:
+            path = os.path.join(parent, name)
+            if not os.path.islink(path):
+                os.chmod(path, os.stat(path).st_mode | 0o644)
 
 
 class _NoLogHandler:

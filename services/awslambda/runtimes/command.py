@@ -11,6 +11,7 @@ from pathlib import Path
 from services.awslambda.interpreters import RuntimeMissing, node, python
 from services.awslambda.launcher import Program
 from services.awslambda.limits import MAXIMUM_DESCRIPTORS
+from services.awslambda.runtimes.entrypoint import bootstrap
 
 _HERE = Path(__file__).parent
 #: What AWS's Python runtimes bring along; nothing else of the engine is visible to functions.
@@ -37,6 +38,11 @@ def _interpreter(runtime: str) -> Path | None:
         return node()
     if runtime.startswith("provided"):
         return None
+    if not runtime:
+        raise RuntimeMissing(
+            "This engine runs no container images: create the function from a package "
+            "(PackageType Zip)."
+        )
     raise RuntimeMissing(
         f"The runtime {runtime!r} needs a container image; this engine runs python3.11 to "
         "python3.13, nodejs and provided functions, as processes."
@@ -54,12 +60,14 @@ def program(
     memory_size_in_mb: int,
     ephemeral_storage_in_mb: int,
     variables: Mapping[str, str],
+    architecture: str = "x86_64",
 ) -> Program:
     """What to start for one execution environment.
 
     `code` is the unpacked package, `layers` the merged layers (AWS's /opt), `scratch` the folder
     for temporary files. `variables` are the function's own and Lambda's; none of the engine's
-    environment is added.
+    environment is added. Raises RuntimeMissing, and InvalidEntrypoint for a `bootstrap` that is
+    not there or not built for `architecture`.
     """
     interpreter = _interpreter(runtime)
     folders = {
@@ -70,7 +78,11 @@ def program(
         "TMPDIR": str(scratch),
     }
     return Program(
-        command=_command(runtime, interpreter, _bootstrap(code, layers), memory_size_in_mb),
+        command=(
+            (str(bootstrap(code, layers, architecture)),)
+            if interpreter is None
+            else _command(runtime, interpreter, memory_size_in_mb)
+        ),
         cwd=code,
         environment=_defaults(runtime, code, layers) | dict(variables) | folders,
         limits={
@@ -88,22 +100,12 @@ def _memory(memory_size_in_mb: int) -> dict[str, int]:
     return {"RLIMIT_DATA": (memory_size_in_mb + _MEMORY_HEADROOM_MB) * _MIB}
 
 
-def _command(
-    runtime: str, interpreter: Path | None, bootstrap: Path, memory_size_in_mb: int
-) -> tuple[str, ...]:
-    if interpreter is None:
-        return (str(bootstrap),)
+def _command(runtime: str, interpreter: Path, memory_size_in_mb: int) -> tuple[str, ...]:
     if runtime.startswith("nodejs"):
         # As AWS does it: the old generation may fill the memory of the function.
         heap = f"--max-old-space-size={max(64, memory_size_in_mb - 32)}"
         return (str(interpreter), heap, str(_HERE / "node_bootstrap.mjs"))
     return (str(interpreter), "-S", "-s", "-u", str(_HERE / "python_bootstrap.py"))
-
-
-def _bootstrap(code: Path, layers: Path) -> Path:
-    """AWS looks in the package, then in the layers."""
-    own = code / "bootstrap"
-    return own if own.exists() else layers / "bootstrap"
 
 
 def _defaults(runtime: str, code: Path, layers: Path) -> dict[str, str]:

@@ -15,15 +15,16 @@ import pytest
 
 from services.awslambda.execution_environment import (
     ExecutionEnvironment,
-    FunctionSettings,
     InitFailed,
     Outcome,
 )
+from services.awslambda.function_settings import FunctionSettings
 from services.awslambda.launcher import Launcher
 from services.awslambda.launcher_process import children_by_parent
 from services.awslambda.memory_watch import MemoryWatch, resident_bytes
 from services.awslambda.runtime_api import Work
 from services.awslambda.runtimes.command import lay_out_python_runtime
+from services.awslambda.runtimes.entrypoint import machine
 from tests.waiting import wait_until
 
 Make = Callable[..., ExecutionEnvironment]
@@ -40,11 +41,14 @@ def launcher() -> Iterator[Launcher]:
 def make(tmp_path: Path, launcher: Launcher) -> Iterator[Make]:
     made: list[ExecutionEnvironment] = []
 
-    def make(source: str, file: str = "app.py", **settings: Any) -> ExecutionEnvironment:
+    def make(
+        source: str, file: str = "app.py", beside: dict[str, str] | None = None, **settings: Any
+    ) -> ExecutionEnvironment:
         folder = tmp_path / f"function-{len(made)}"
         (folder / "code").mkdir(parents=True)
-        (folder / "code" / file).write_text(source)
-        (folder / "code" / file).chmod(0o755)
+        for name, content in {file: source, **(beside or {})}.items():
+            (folder / "code" / name).write_bytes(content.encode("latin-1"))
+            (folder / "code" / name).chmod(0o755)
         wanted = {"runtime": "python3.13", "memory_size_in_mb": 128, "timeout_seconds": 30}
         environment = ExecutionEnvironment(
             FunctionSettings(
@@ -340,9 +344,86 @@ def test_a_provided_runtime_runs_its_bootstrap(make: Make) -> None:
     assert json.loads(invoke(environment, [1]).payload) == {"got": [1]}
 
 
-def test_a_bootstrap_for_another_machine_is_an_invalid_entrypoint(make: Make) -> None:
-    environment = make("\x7fELF nonsense", "bootstrap", runtime="provided.al2023")
-    assert error_of(invoke(environment))[0] == "Runtime.InvalidEntrypoint"
+ELF_MACHINES = {"x86_64": 62, "arm64": 183}
+OTHER = {"x86_64": "arm64", "arm64": "x86_64"}
+EXEC_FORMAT = "fork/exec /var/task/bootstrap: exec format error"
+
+
+def executable_of(architecture: str) -> str:
+    """The head of an ELF executable; the rest of it is never looked at."""
+    head = bytearray(64)
+    head[:7] = b"\x7fELF\x02\x01\x01"
+    head[16:20] = (2).to_bytes(2, "little") + ELF_MACHINES[architecture].to_bytes(2, "little")
+    return head.decode("latin-1")
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("\x7fELF nonsense", EXEC_FORMAT),
+        (executable_of(OTHER[machine()]), EXEC_FORMAT),
+        # What `\r\n` at the end of the first line makes of the interpreter's name.
+        ("#!/bin/sh\r\nexit 0\n", "fork/exec /var/task/bootstrap: no such file or directory"),
+    ],
+    ids=["no executable", "for another machine", "with the line ends of another system"],
+)
+def test_a_bootstrap_that_cannot_run_is_an_invalid_entrypoint(
+    make: Make, source: str, message: str
+) -> None:
+    environment = make(source, "bootstrap", runtime="provided.al2023", architecture=machine())
+    for request_id in ("first", "second"):
+        outcome = invoke(environment, request_id=request_id)
+        told = f"RequestId: {request_id} Error: {message}"
+        assert error_of(outcome) == ("Runtime.InvalidEntrypoint", told)
+        assert f"{told}\nRuntime.InvalidEntrypoint\nEND" in outcome.log_text
+
+
+def test_a_bootstrap_that_this_machine_alone_could_run_is_refused_as_on_aws(make: Make) -> None:
+    environment = make(
+        executable_of(machine()),
+        "bootstrap",
+        runtime="provided.al2023",
+        architecture=OTHER[machine()],
+    )
+    assert error_of(invoke(environment)) == (
+        "Runtime.InvalidEntrypoint",
+        f"RequestId: r Error: {EXEC_FORMAT}",
+    )
+
+
+def test_a_bootstrap_that_runs_on_aws_but_not_here_is_told_apart(make: Make) -> None:
+    other = OTHER[machine()]
+    environment = make(
+        executable_of(other), "bootstrap", runtime="provided.al2023", architecture=other
+    )
+    hint = f"(it is built for {other}, and this machine is {machine()})"
+    assert error_of(invoke(environment)) == (
+        "Runtime.InvalidEntrypoint",
+        f"RequestId: r Error: {EXEC_FORMAT} {hint}",
+    )
+
+
+def test_a_provided_runtime_without_a_bootstrap_says_where_it_was_looked_for(make: Make) -> None:
+    environment = make("echo", "main", runtime="provided.al2023")
+    assert error_of(invoke(environment)) == (
+        "Runtime.InvalidEntrypoint",
+        "RequestId: r Error: Couldn't find valid bootstrap(s): "
+        "[/var/task/bootstrap /opt/bootstrap]",
+    )
+
+
+@pytest.mark.parametrize("architecture", ["x86_64", "arm64"])
+def test_a_script_runs_on_either_architecture(make: Make, architecture: str) -> None:
+    environment = make("def handler(event, _): return event", architecture=architecture)
+    assert invoke(environment, 1).payload == b"1"
+
+
+def test_a_native_module_for_another_machine_cannot_be_imported(make: Make) -> None:
+    module = {"native.so": executable_of(OTHER[machine()])}
+    told, text = error_of(invoke(make("import native\ndef handler(*_): pass", beside=module)))
+    assert told == "Runtime.ImportModuleError"
+    assert "Unable to import module 'app'" in text
+    assert "native.so" in text
 
 
 NODE = pytest.mark.skipif(shutil.which("node") is None, reason="node is missing")

@@ -169,33 +169,3 @@ def test_a_bad_payload_is_refused_as_on_aws(
         awslambda.invoke(FunctionName=name, **request_)
     assert raised.value.response["Error"]["Code"] == code
     assert raised.value.response["ResponseMetadata"]["HTTPStatusCode"] == status
-
-
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"Runtime": "python9.9"}, "Value python9.9 at 'runtime' failed to satisfy constraint"),
-        ({"Code": {"ZipFile": b"no zip"}}, "Could not unzip uploaded file"),
-        ({"Environment": {"Variables": {"A": "x" * 4100}}}, "exceeded the 4KB limit"),
-    ],
-    ids=["unknown runtime", "no zip", "large environment"],
-)
-def test_a_bad_function_is_refused_as_on_aws(
-    awslambda: Any, settings: dict[str, Any], message: str
-) -> None:
-    with pytest.raises(ClientError, match=message) as raised:
-        deploy(awslambda, ECHO, **settings)
-    assert raised.value.response["Error"]["Code"] == "InvalidParameterValueException"
-
-
-def test_a_package_that_unpacks_to_more_than_250_megabytes_is_refused(awslambda: Any) -> None:
-    bomb = package({"app.py": ECHO, "bomb": "0" * 262_144_001})
-    with pytest.raises(ClientError, match="Unzipped size must be smaller than 262144000 bytes"):
-        deploy(awslambda, ECHO, Code={"ZipFile": bomb})
-
-
-def test_a_runtime_that_this_machine_lacks_makes_the_function_fail_with_the_way_out(
-    awslambda: Any,
-) -> None:
-    with pytest.raises(AssertionError, match=r"this engine runs python3\.11 to"):
-        deploy(awslambda, ECHO, Runtime="java21")
