@@ -34,12 +34,17 @@ def bundle() -> bytes:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("app.py", HANDLER)
-        for name in ("aws-kinesis-agg", "protobuf"):
-            for file in distribution(name).files or ():
-                path = Path(str(file.locate()))
-                if path.suffix != ".pyc" and ".." not in str(file) and path.is_file():
-                    archive.write(path, str(file))
+        add_packages(archive, "aws-kinesis-agg", "protobuf")
     return packed.getvalue()
+
+
+def add_packages(archive: zipfile.ZipFile, *names: str) -> None:
+    """Installed distributions, as `pip install --target` lays them out."""
+    for name in names:
+        for file in distribution(name).files or ():
+            path = Path(str(file.locate()))
+            if path.suffix != ".pyc" and ".." not in str(file) and path.is_file():
+                archive.write(path, str(file))
 
 
 def test_aggregated_records_reach_the_function_whole_and_it_unpacks_them(
