@@ -24,6 +24,9 @@ from services.scheduler.targets import Clients, TargetRefused, send, send_dead_l
 LOG = logging.getLogger(__name__)
 
 _AT_ONCE = 8
+#: A clock that was moved over several turns of a schedule runs each of them, as AWS would have;
+#: moved by a year it would be half a million of `rate(1 minute)`.
+_MOST_TURNS = 1000
 #: The wait does not count while a laptop sleeps.
 _LONGEST_SLEEP_SECONDS = 60.0
 
@@ -55,6 +58,9 @@ class Clock(Protocol):
 
     def now(self) -> float: ...
 
+    @property
+    def ahead_seconds(self) -> float: ...
+
     def when_moved(self, call: Callable[[], None]) -> None: ...
 
 
@@ -69,6 +75,7 @@ class Clockwork:
         self._clock, self._store, self._clients = clock, store, clients
         #: Held by whoever replaces a schedule's progress.
         self.lock = threading.Lock()
+        self._ahead_seconds = clock.ahead_seconds
         self._wake = threading.Event()
         self._is_stopped = False
         self._thread: threading.Thread | None = None
@@ -109,17 +116,45 @@ class Clockwork:
         return min(max(first - self._clock.now(), 0.0), _LONGEST_SLEEP_SECONDS)
 
     def _do_what_is_due(self) -> None:
-        now = self._clock.now()
-        tries: list[tuple[KeptSchedule, Invocation]] = []
+        now, was_moved = self._look_at_clock()
+        # Turns that the engine slept through, or was off for, are one: nobody wants last night's.
+        at_most = _MOST_TURNS if was_moved else 1
+        tries: list[tuple[KeptSchedule, list[Invocation]]] = []
         with self.lock:
             for schedule in self._store.schedules():
-                taken = progress_of.take_turn(schedule.progress, now, uuid.uuid4().hex[:16])
-                schedule.progress = taken
-                tries += [(schedule, each) for each in progress_of.due(taken, now)]
+                self._take_turns(schedule, now, at_most)
+                if due := progress_of.due(schedule.progress, now):
+                    tries.append((schedule, due))
         if tries:
             self._store.save()
-            list(self._pool.map(lambda each: self._try(*each), tries))
+            list(self._pool.map(lambda each: self._try_all(*each), tries))
             self._store.save()
+
+    def _look_at_clock(self) -> tuple[float, bool]:
+        """The time, and whether the clock was moved since the last look."""
+        while True:
+            ahead, now = self._clock.ahead_seconds, self._clock.now()
+            # Otherwise it is being moved right now.
+            if ahead == self._clock.ahead_seconds:
+                was_moved = ahead != self._ahead_seconds
+                self._ahead_seconds = ahead
+                return now, was_moved
+
+    def _take_turns(self, schedule: KeptSchedule, now: float, at_most: int) -> None:
+        schedule.progress, was_cut = progress_of.take_turns(
+            schedule.progress, now, lambda: uuid.uuid4().hex[:16], at_most
+        )
+        if was_cut and at_most > 1:
+            LOG.warning(
+                "the clock was moved over more than %d turns of %s: the others do not run",
+                at_most,
+                schedule.arn,
+            )
+
+    def _try_all(self, schedule: KeptSchedule, invocations: list[Invocation]) -> None:
+        """One after the other: a queue or a stream gets the turns in their order."""
+        for invocation in invocations:
+            self._try(schedule, invocation)
 
     def _try(self, schedule: KeptSchedule, invocation: Invocation) -> None:
         target = schedule.target

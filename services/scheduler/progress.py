@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from services.scheduler.expression import Timing, next_turn
@@ -51,15 +52,28 @@ def after_restart(progress: Progress, now: float) -> Progress:
     )
 
 
-def take_turn(progress: Progress, now: float, execution_id: str) -> Progress:
-    """With the turn that has come on its way. Several that have come are one: the first of them,
-    however far the clock was moved or however long the engine was off.
+def take_turns(
+    progress: Progress, now: float, new_id: Callable[[], str], at_most: int
+) -> tuple[Progress, bool]:
+    """With the turns that have come on their way, the first `at_most` of them, in their order; and
+    whether there were more, which do not run.
     """
-    turn = next_turn(progress.timing, progress.since) if progress.is_enabled else None
-    if turn is None or turn > now:
-        return progress
-    taken = Invocation(execution_id, turn, began_at=now, due_at=now)
-    return replace(progress, since=now, underway=(*progress.underway, taken), has_run=True)
+    taken: list[Invocation] = []
+    since = progress.since
+    while (turn := _turn_after(progress, since)) is not None and turn <= now:
+        if len(taken) == at_most:
+            break
+        taken.append(Invocation(new_id(), turn, began_at=now, due_at=now))
+        since = turn
+    if not taken:
+        return progress, False
+    was_cut = turn is not None and turn <= now
+    underway = (*progress.underway, *taken)
+    return replace(progress, since=now, underway=underway, has_run=True), was_cut
+
+
+def _turn_after(progress: Progress, since: float) -> float | None:
+    return next_turn(progress.timing, since) if progress.is_enabled else None
 
 
 def due(progress: Progress, now: float) -> list[Invocation]:
@@ -75,7 +89,7 @@ def settled(progress: Progress, tried: Invocation, again: Invocation | None) -> 
 
 def wakes_at(progress: Progress) -> float | None:
     """When there is next something to do."""
-    turn = next_turn(progress.timing, progress.since) if progress.is_enabled else None
+    turn = _turn_after(progress, progress.since)
     moments = [each.due_at for each in progress.underway] + ([] if turn is None else [turn])
     return min(moments, default=None)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -38,10 +39,23 @@ class Here:
         self.queue = self.sqs.create_queue(QueueName=self.name)["QueueUrl"]
         self.queue_arn = f"arn:aws:sqs:us-east-1:000000000000:{self.name}"
 
-    def send_to(self, **destinations: str) -> None:
+    @property
+    def arn(self) -> str:
+        return f"arn:aws:lambda:us-east-1:000000000000:function:{self.name}"
+
+    def send_to(self, retries: int = 2, **destinations: str) -> None:
         self.awslambda.put_function_event_invoke_config(
             FunctionName=self.name,
+            MaximumRetryAttempts=retries,
             DestinationConfig={kind: {"Destination": arn} for kind, arn in destinations.items()},
+        )
+
+    def bury_in(self, arn: str) -> None:
+        self.awslambda.update_function_configuration(
+            FunctionName=self.name, DeadLetterConfig={"TargetArn": arn}
+        )
+        self.awslambda.get_waiter("function_updated_v2").wait(
+            FunctionName=self.name, WaiterConfig=OFTEN
         )
 
     def invoke(self, event: dict[str, Any]) -> str:
@@ -91,29 +105,92 @@ def _function(here: Here) -> str:
 def _bus(here: Here) -> str:
     events = here.engine.client("events")
     arn: str = events.create_event_bus(Name=here.name)["EventBusArn"]
-    pattern = {"detail-type": ["Lambda Function Invocation Result - Success"]}
+    pattern = {"source": ["lambda"]}
     events.put_rule(Name=here.name, EventBusName=here.name, EventPattern=json.dumps(pattern))
     events.put_targets(
         Rule=here.name,
         EventBusName=here.name,
-        Targets=[{"Id": "1", "Arn": here.queue_arn, "InputPath": "$.detail"}],
+        Targets=[{"Id": "1", "Arn": here.queue_arn}],
     )
     return arn
+
+
+def _record_of(here: Here, destination: Callable[[Here], str], outcome: str) -> dict[str, Any]:
+    """The next record; what EventBridge wraps it in is as AWS has it."""
+    content: dict[str, Any] = json.loads(here.message()["Body"])
+    if destination is not _bus:
+        return content
+    assert content["source"] == "lambda"
+    assert content["detail-type"] == f"Lambda Function Invocation Result - {outcome}"
+    assert f"{here.arn}:$LATEST" in content["resources"]
+    detail: dict[str, Any] = content["detail"]
+    return detail
+
+
+def _without_its_time(record: dict[str, Any]) -> dict[str, Any]:
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", record.pop("timestamp"))
+    return record
 
 
 @pytest.mark.parametrize("destination", [_queue, _topic, _function, _bus])
 def test_a_success_reaches_its_destination(here: Here, destination: Callable[[Here], str]) -> None:
     here.send_to(OnSuccess=destination(here))
     request_id = here.invoke({"n": 21})
-    record = json.loads(here.message()["Body"])
-    assert record["requestContext"] == {
-        "requestId": request_id,
-        "functionArn": f"arn:aws:lambda:us-east-1:000000000000:function:{here.name}:$LATEST",
-        "condition": "Success",
-        "approximateInvokeCount": 1,
+    assert _without_its_time(_record_of(here, destination, "Success")) == {
+        "version": "1.0",
+        "requestContext": {
+            "requestId": request_id,
+            "functionArn": f"{here.arn}:$LATEST",
+            "condition": "Success",
+            "approximateInvokeCount": 1,
+        },
+        "requestPayload": {"n": 21},
+        "responseContext": {"statusCode": 200, "executedVersion": "$LATEST"},
+        "responsePayload": {"doubled": 42},
     }
-    assert record["requestPayload"] == {"n": 21}
-    assert record["responsePayload"] == {"doubled": 42}
+
+
+@pytest.mark.parametrize("destination", [_queue, _topic, _function, _bus])
+def test_a_failure_reaches_its_destination(here: Here, destination: Callable[[Here], str]) -> None:
+    here.send_to(retries=0, OnFailure=destination(here))
+    request_id = here.invoke({"fail": True})
+    record = _without_its_time(_record_of(here, destination, "Failure"))
+    error = record.pop("responsePayload")
+    assert (error["errorType"], error["errorMessage"]) == ("ValueError", "no")
+    assert record == {
+        "version": "1.0",
+        "requestContext": {
+            "requestId": request_id,
+            "functionArn": f"{here.arn}:$LATEST",
+            "condition": "RetriesExhausted",
+            "approximateInvokeCount": 1,
+        },
+        "requestPayload": {"fail": True},
+        "responseContext": {
+            "statusCode": 200,
+            "executedVersion": "$LATEST",
+            "functionError": "Unhandled",
+        },
+    }
+
+
+@pytest.mark.parametrize("target", [_queue, _topic])
+def test_a_dead_letter_is_the_event_with_its_error_as_attributes(
+    here: Here, target: Callable[[Here], str]
+) -> None:
+    here.bury_in(target(here))
+    here.send_to(retries=0)
+    request_id = here.invoke({"fail": True})
+    letter = here.message()
+    assert json.loads(letter["Body"]) == {"fail": True}
+    assert {
+        name: (each["DataType"], each["StringValue"])
+        for name, each in letter["MessageAttributes"].items()
+    } == {
+        "RequestID": ("String", request_id),
+        "ErrorCode": ("Number", "200"),
+        "ErrorMessage": ("String", "no"),
+    }
 
 
 def test_a_failure_is_tried_three_times_and_then_in_its_dead_letter_queue_and_bucket(
@@ -121,12 +198,7 @@ def test_a_failure_is_tried_three_times_and_then_in_its_dead_letter_queue_and_bu
 ) -> None:
     s3 = here.engine.client("s3", s3={"addressing_style": "path"})
     s3.create_bucket(Bucket=here.name)
-    here.awslambda.update_function_configuration(
-        FunctionName=here.name, DeadLetterConfig={"TargetArn": here.queue_arn}
-    )
-    here.awslambda.get_waiter("function_updated_v2").wait(
-        FunctionName=here.name, WaiterConfig=OFTEN
-    )
+    here.bury_in(here.queue_arn)
     here.send_to(OnFailure=f"arn:aws:s3:::{here.name}")
     request_id = here.invoke({"fail": True})
     # The pauses before the retries are over as soon as the clock says so.

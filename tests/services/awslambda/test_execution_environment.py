@@ -228,6 +228,15 @@ ABUSES = {
         "    os.execve('/bin/sleep', ['sleep', '600'], {})\n"
         "  os._exit(1)"
     ),
+    "prints a gigabyte": (
+        "import os\ndef handler(*_):\n  for _ in range(1024): os.write(1, b'x' * 1048576)"
+    ),
+    "writes a gigabyte": (
+        "import tempfile\n"
+        "def handler(*_):\n"
+        "  file = tempfile.NamedTemporaryFile(delete=False)\n"
+        "  for _ in range(1024): file.write(b'x' * 1048576)"
+    ),
     "ignores signals and prints binary": (
         "import os, signal\n"
         "def handler(*_):\n"
@@ -242,9 +251,26 @@ def test_an_abusive_function_leaves_nothing_running(
     make: Make, launcher: Launcher, source: str
 ) -> None:
     environment = make(source, timeout_seconds=1)
-    invoke(environment)
+    outcome = invoke(environment)
+    assert len(outcome.log_text) < 20 * 2**20
     environment.stop()
     assert wait_until(lambda: not children_by_parent().get(launcher.helper_pid))
+    assert not environment._scratch.exists()
+
+
+def test_a_file_larger_than_the_ephemeral_storage_cannot_be_written(make: Make) -> None:
+    environment = make(
+        "import tempfile\n"
+        "def handler(size, _):\n"
+        "  with tempfile.TemporaryFile() as file:\n"
+        "    file.truncate(size)\n",
+        ephemeral_storage_in_mb=512,
+    )
+    assert not invoke(environment, 512 * 2**20).is_error
+    assert error_of(invoke(environment, 512 * 2**20 + 1)) == (
+        "OSError",
+        "[Errno 27] File too large",
+    )
 
 
 def test_between_invocations_a_function_is_frozen(make: Make) -> None:

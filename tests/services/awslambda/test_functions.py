@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from base64 import b64decode
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -74,6 +75,27 @@ def test_a_version_keeps_its_code_while_latest_is_updated_and_an_alias_points(
     assert invoke(awslambda, name, Qualifier="live") == "old"
 
 
+def test_an_alias_shares_its_invocations_between_two_versions(awslambda: Any) -> None:
+    name = deploy(awslambda, "def handler(*_): return 'old'")
+    awslambda.publish_version(FunctionName=name)
+    code = package({"app.py": "def handler(*_): return 'new'"})
+    awslambda.update_function_code(FunctionName=name, ZipFile=code)
+    wait_until_active(awslambda, name)
+    awslambda.publish_version(FunctionName=name)
+    awslambda.create_alias(
+        FunctionName=name,
+        Name="live",
+        FunctionVersion="1",
+        RoutingConfig={"AdditionalVersionWeights": {"2": 0.5}},
+    )
+    # That 64 tosses all fall on one side happens once in 10^19.
+    assert {invoke(awslambda, name, Qualifier="live") for _ in range(64)} == {"old", "new"}
+    awslambda.update_alias(
+        FunctionName=name, Name="live", RoutingConfig={"AdditionalVersionWeights": {"2": 1.0}}
+    )
+    assert {invoke(awslambda, name, Qualifier="live") for _ in range(8)} == {"new"}
+
+
 def test_a_later_layer_overwrites_an_earlier_one(awslambda: Any) -> None:
     layers = []
     for value in ("first", "second"):
@@ -134,6 +156,36 @@ def handler(event, context):
     name = deploy(awslambda, source, LoggingConfig=quiet)
     log = awslambda.invoke(FunctionName=name, Payload=b"7", LogType="Tail")["LogResult"]
     assert [json.loads(line)["level"] for line in b64decode(log).splitlines()] == ["WARNING"]
+
+
+WAITER = """
+import boto3, os
+sqs = boto3.client("sqs")
+
+def handler(event, context):
+    url = sqs.get_queue_url(QueueName=os.environ["AWS_LAMBDA_FUNCTION_NAME"])["QueueUrl"]
+    sqs.send_message(QueueUrl=url, MessageBody="begun")
+    while not sqs.receive_message(QueueUrl=event, WaitTimeSeconds=1).get("Messages"):
+        pass
+"""
+
+
+def test_more_at_once_than_the_reserved_concurrency_is_throttled(
+    engine: EngineUnderTest, awslambda: Any
+) -> None:
+    sqs, name = engine.client("sqs"), deploy(awslambda, WAITER)
+    begun = sqs.create_queue(QueueName=name)["QueueUrl"]
+    go_on = sqs.create_queue(QueueName=f"{name}-go-on")["QueueUrl"]
+    awslambda.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=1)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(invoke, awslambda, name, go_on)
+        wait_until(lambda: sqs.receive_message(QueueUrl=begun, WaitTimeSeconds=1).get("Messages"))
+        with pytest.raises(ClientError) as raised:
+            awslambda.invoke(FunctionName=name, Payload=json.dumps(go_on))
+        sqs.send_message(QueueUrl=go_on, MessageBody="go on")
+        first.result(30)
+    assert raised.value.response["Error"]["Code"] == "TooManyRequestsException"
+    assert raised.value.response["ResponseMetadata"]["HTTPStatusCode"] == 429
 
 
 def test_reserved_concurrency_of_zero_throttles(awslambda: Any) -> None:

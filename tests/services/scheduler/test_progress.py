@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import count
 
 from services.scheduler.expression import Timing
 from services.scheduler.progress import (
+    Progress,
     after_restart,
     begin,
     changed,
     due,
     is_complete,
     settled,
-    take_turn,
+    take_turns,
     wakes_at,
 )
 
 NOW = 1_700_000_000.0
 EVERY_MINUTE = Timing("rate(1 minute)", "UTC", None, None, NOW)
 ONCE = Timing("at(2023-11-15T00:00:00)", "UTC", None, None, NOW)  # 6400 seconds after NOW
+
+
+def take_turn(progress: Progress, now: float, execution_id: str) -> Progress:
+    """What is taken while nobody moves the clock."""
+    return take_turns(progress, now, lambda: execution_id, 1)[0]
 
 
 def test_a_rate_runs_at_once_and_then_after_each_period() -> None:
@@ -30,11 +37,29 @@ def test_a_rate_runs_at_once_and_then_after_each_period() -> None:
     assert wakes_at(settled(taken, first, None)) == NOW + 60
 
 
-def test_turns_that_have_come_together_are_one() -> None:
+def test_turns_that_the_engine_slept_through_are_one() -> None:
     ran = take_turn(begin(EVERY_MINUTE, True), NOW + 3600, "a")
     assert [each.scheduled_at for each in ran.underway] == [NOW]
     assert take_turn(ran, NOW + 3600, "b") == ran
     assert wakes_at(settled(ran, ran.underway[0], None)) == NOW + 3660
+
+
+def test_a_clock_that_was_moved_over_turns_has_each_of_them_in_order() -> None:
+    ids = count()
+    ran, was_cut = take_turns(begin(EVERY_MINUTE, True), NOW + 300, lambda: str(next(ids)), 1000)
+    assert [each.scheduled_at for each in ran.underway] == [NOW + 60 * n for n in range(6)]
+    assert [each.execution_id for each in ran.underway] == ["0", "1", "2", "3", "4", "5"]
+    assert not was_cut
+    assert take_turns(ran, NOW + 300, lambda: "again", 1000) == (ran, False)
+
+
+def test_of_more_turns_than_may_run_the_first_ones_do_and_that_is_told() -> None:
+    ran, was_cut = take_turns(begin(EVERY_MINUTE, True), NOW + 6000, lambda: "a", 3)
+    assert [each.scheduled_at for each in ran.underway] == [NOW, NOW + 60, NOW + 120]
+    assert was_cut
+    for each in ran.underway:
+        ran = replace(ran, underway=tuple(e for e in ran.underway if e != each))
+    assert wakes_at(ran) == NOW + 6060
 
 
 def test_a_disabled_schedule_has_no_turns() -> None:

@@ -6,6 +6,7 @@ import json
 import signal
 import uuid
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,35 @@ def test_a_rate_calls_its_function_at_once_and_when_the_clock_is_moved(
     engine.advance_clock(600)
     assert json.loads(messages(engine, url)[0]["Body"]) == expected
     scheduler.delete_schedule(Name=function)
+
+
+def test_each_turn_that_the_clock_is_moved_over_calls_the_target_with_its_own_time(
+    engine: EngineUnderTest,
+) -> None:
+    kinesis, scheduler, name = engine.client("kinesis"), engine.client("scheduler"), name_of("each")
+    kinesis.create_stream(StreamName=name, ShardCount=1)
+    kinesis.get_waiter("stream_exists").wait(StreamName=name, WaiterConfig={"Delay": 1})
+    scheduler.create_schedule(
+        Name=name,
+        ScheduleExpression="rate(1 minute)",
+        StartDate=datetime.fromtimestamp(engine.advance_clock(0), UTC) + timedelta(hours=1),
+        FlexibleTimeWindow=OFF,
+        Target=target(
+            arn("kinesis", f"stream/{name}"),
+            KinesisParameters={"PartitionKey": "key"},
+            Input="<aws.scheduler.scheduled-time>",
+        ),
+    )
+    engine.advance_clock(3600 + 5 * 60)
+    shard = kinesis.get_shard_iterator(
+        StreamName=name, ShardId="shardId-000000000000", ShardIteratorType="TRIM_HORIZON"
+    )["ShardIterator"]
+    records = wait_until(
+        lambda: len(found := kinesis.get_records(ShardIterator=shard)["Records"]) >= 6 and found, 60
+    )
+    times = [datetime.fromisoformat(record["Data"].decode()) for record in records]
+    assert [later - earlier for earlier, later in pairwise(times)] == [timedelta(minutes=1)] * 5
+    scheduler.delete_schedule(Name=name)
 
 
 def test_a_moment_sends_to_a_queue_once_and_the_schedule_goes(engine: EngineUnderTest) -> None:
