@@ -31,6 +31,8 @@ ENVIRONMENTS = 10
 PARALLEL_INVOCATIONS = 1500
 STREAM_RECORDS = 20
 IDLE_SECONDS = 10.0
+#: What came before is written to logs, metrics and the kept state for some seconds more.
+SETTLE_SECONDS = 8.0
 PATIENCE_SECONDS = 60.0
 
 ECHO = "def handler(event, context):\n    return event\n"
@@ -205,7 +207,7 @@ def _received(sqs: Any, queue: str) -> float:
 
 def _idle(peer: RunningPeer, result: Result) -> None:
     """CPU of the engine and everything below it, with warm functions and an idle mapping."""
-    time.sleep(3)
+    time.sleep(SETTLE_SECONDS)
     before = cpu_of(peer.pid)
     time.sleep(IDLE_SECONDS)
     result.idle_cpu = (cpu_of(peer.pid) - before) / IDLE_SECONDS

@@ -11,6 +11,7 @@ from localstack.config import HostAndPort
 from localstack.services.lambda_ import provider as localstack_provider
 from localstack.services.lambda_.event_source_mapping.esm_worker import EsmState
 from localstack.services.lambda_.invocation import (
+    execution_environment,
     lambda_models,
     lambda_service,
     version_manager,
@@ -26,6 +27,7 @@ from localstack.services.lambda_.provider_utils import get_function_version_from
 from localstack.utils.strings import to_str
 
 from services.awslambda.asynchronous.event_queue import EventQueue
+from services.awslambda.deadlines import Deadline
 from services.awslambda.provider import kept_state, quick_invoke
 from services.awslambda.provider.asynchronous_invocations import (
     event_manager_class,
@@ -110,6 +112,8 @@ def replace_parts(provider: FunctionsProvider, events: EventQueue) -> None:
     version_manager.record_cw_metric_error = count_error
     # A thread of its own for one counter would cost more than the invocation.
     version_manager.start_thread = lambda call, **_: call()
+    # So would one that waits ten minutes whether the environment is used again.
+    execution_environment.Timer = Deadline
     version_manager.LogHandler = _NoLogHandler
     LambdaVersionManager.store_logs = _already_stored
     ExecutionEnvironment.invoke = _invoke
