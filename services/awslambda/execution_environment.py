@@ -23,10 +23,16 @@ from services.awslambda.invocation_report import (
 from services.awslambda.launcher import Child, Launcher, LaunchFailed, Program
 from services.awslambda.limits import INIT_SECONDS
 from services.awslambda.log_lines import LogEvent
-from services.awslambda.memory_watch import MemoryWatch, peak_megabytes
 from services.awslambda.runtime_api import Event, RuntimeApi, Work
 from services.awslambda.runtimes.command import program
 from services.awslambda.runtimes.entrypoint import not_started
+from services.awslambda.usage_watch import (
+    MEMORY,
+    STORAGE,
+    Allowance,
+    UsageWatch,
+    peak_megabytes,
+)
 
 
 @dataclass(frozen=True)
@@ -63,20 +69,21 @@ class ExecutionEnvironment:
         settings: FunctionSettings,
         *,
         launcher: Launcher,
-        memory_watch: MemoryWatch,
+        usage_watch: UsageWatch,
         runtime_folder: Path,
         scratch: Path,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings
         self._launcher = launcher
-        self._memory_watch = memory_watch
+        self._usage_watch = usage_watch
         self._runtime_folder = runtime_folder
         self._scratch = scratch
         self._now = now
         self._busy = threading.Lock()
         self._is_stopped = False
-        self._is_out_of_memory = False
+        #: What the process was ended for: MEMORY, STORAGE.
+        self._excess = ""
         self._api: RuntimeApi | None = None
         self._child: Child | None = None
         self._output = FunctionOutput()
@@ -143,8 +150,10 @@ class ExecutionEnvironment:
 
     def _initialize(self, seconds: float) -> Event | None:
         """Start the process; what went wrong, or None once its runtime waits for work."""
+        if self._excess == STORAGE:
+            shutil.rmtree(self._scratch, ignore_errors=True)
         self._scratch.mkdir(parents=True, exist_ok=True)
-        self._is_out_of_memory = False
+        self._excess = ""
         if self._api is not None:
             # The former process may have ended by itself since its last answer.
             self._end_process()
@@ -160,7 +169,7 @@ class ExecutionEnvironment:
             output.start()
         self._watch()
         event = self._hear(began + seconds, lambda event: event.kind in ("ready", "init_error"))
-        self._memory_watch.remove(self._child.pid)
+        self._usage_watch.remove(self._child.pid)
         self._init_seconds = time.monotonic() - began
         return None if event.kind == "ready" else event
 
@@ -202,9 +211,7 @@ class ExecutionEnvironment:
         if event is None:
             work = replace(work, deadline=self._now() + timeout_seconds)
             event = self._run(work, began + timeout_seconds)
-        payload = payload_of(
-            event, work.request_id, timeout_seconds, is_out_of_memory=self._is_out_of_memory
-        )
+        payload = payload_of(event, work.request_id, timeout_seconds, excess=self._excess)
         status = status_of(event)
         figures = log_lines.Report(
             request_id=work.request_id,
@@ -235,7 +242,7 @@ class ExecutionEnvironment:
                 lambda event: event.request_id == work.request_id or event.kind == "init_error",
             )
         finally:
-            self._memory_watch.remove(self._child.pid)
+            self._usage_watch.remove(self._child.pid)
 
     def _hear(self, deadline: float, is_wanted: Callable[[Event], bool]) -> Event:
         """The next wanted event; the process' end counts too, and so does the deadline."""
@@ -249,11 +256,16 @@ class ExecutionEnvironment:
         child = self._child
         assert child is not None
 
-        def end() -> None:
-            self._is_out_of_memory = True
+        def end(excess: str) -> None:
+            self._excess = excess
             child.kill(wait_seconds=0)
 
-        self._memory_watch.add(child.pid, self._settings.memory_size_in_mb, end)
+        allowance = Allowance(
+            memory_in_mb=self._settings.memory_size_in_mb,
+            storage_in_mb=self._settings.ephemeral_storage_in_mb,
+            scratch=self._scratch,
+        )
+        self._usage_watch.add(child.pid, allowance, end)
 
     def _freeze(self) -> None:
         if self._child is not None:
@@ -287,6 +299,6 @@ class ExecutionEnvironment:
 
     def _peak(self) -> int:
         limit = self._settings.memory_size_in_mb
-        if self._is_out_of_memory or self._child is None:
+        if self._excess == MEMORY or self._child is None:
             return limit
         return min(limit, peak_megabytes(self._child.pid))

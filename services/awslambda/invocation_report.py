@@ -9,12 +9,14 @@ from services.awslambda import log_lines
 from services.awslambda.function_settings import FunctionSettings
 from services.awslambda.limits import MAXIMUM_RESPONSE_BYTES
 from services.awslambda.runtime_api import Event
+from services.awslambda.usage_watch import MEMORY, STORAGE
 
 
-def payload_of(
-    event: Event, request_id: str, timeout_seconds: float, *, is_out_of_memory: bool = False
-) -> bytes:
-    """What the caller gets: the function's own answer or error, or the one of Lambda."""
+def payload_of(event: Event, request_id: str, timeout_seconds: float, *, excess: str = "") -> bytes:
+    """What the caller gets: the function's own answer or error, or the one of Lambda.
+
+    `excess` is what the process was ended for, see `usage_watch`.
+    """
     match event.kind:
         case "response" | "error" | "init_error":
             return event.body
@@ -30,8 +32,11 @@ def payload_of(
             return json.dumps(error).encode()
         case "launch_failed":
             return log_lines.failure("Runtime.InvalidEntrypoint", request_id, event.body.decode())
-    kind = "Runtime.OutOfMemory" if is_out_of_memory else "Runtime.ExitError"
+    kind = "Runtime.OutOfMemory" if excess == MEMORY else "Runtime.ExitError"
     reason = log_lines.exit_reason(event.exit_code, log_lines.SIGNAL_NAMES)
+    if excess == STORAGE:
+        # On AWS the function would have met this as an error of its own.
+        reason += " (No space left on device: it wrote more than its ephemeral storage)"
     return log_lines.failure(kind, request_id, reason)
 
 

@@ -12,6 +12,7 @@ from localstack.aws.api import CommonServiceException, RequestContext, handler
 from localstack.aws.api.lambda_ import InvocationResponse, InvocationType
 from localstack.aws.connect import connect_to
 from localstack.services.lambda_ import api_utils
+from localstack.services.lambda_.invocation.lambda_models import AliasRoutingConfig
 from localstack.services.lambda_.invocation.models import lambda_stores
 from localstack.services.lambda_.provider import LambdaProvider
 
@@ -65,6 +66,34 @@ class CheckedFunctions(LambdaProvider):
     ) -> Any:
         _refuse_package("PublishLayerVersion", content, ())
         return super().publish_layer_version(context, layer_name, content, **kwargs)
+
+    @handler("UpdateAlias")
+    def update_alias(
+        self,
+        context: RequestContext,
+        function_name: str,
+        name: str,
+        function_version: str | None = None,
+        routing_config: Any = None,
+        **kwargs: Any,
+    ) -> Any:
+        function = _function(context, function_name)
+        alias = function.aliases.get(name) if function is not None else None
+        weights = (routing_config or {}).get("AdditionalVersionWeights")
+        if alias is not None and weights:
+            version = function.versions.get(function_version or alias.function_version)
+            self._create_routing_config_model(weights, version)
+        return super().update_alias(
+            context, function_name, name, function_version, routing_config=routing_config, **kwargs
+        )
+
+    def _create_routing_config_model(self, weights: dict[str, float], version: Any = None) -> Any:
+        """LocalStack's checks, but a weight may be 1.0; its own update names no version and would
+        fail, so that `update_alias` checks before."""
+        if version is not None:
+            checked = {name: 0.0 if weight == 1.0 else weight for name, weight in weights.items()}
+            super()._create_routing_config_model(checked, version)
+        return AliasRoutingConfig(version_weights=weights)
 
     @handler("CreateEventSourceMapping", expand=False)
     def create_event_source_mapping(self, context: RequestContext, request: Any) -> Any:

@@ -18,11 +18,11 @@ from services.awslambda.execution_environment import (
 )
 from services.awslambda.function_settings import FunctionSettings
 from services.awslambda.launcher import Launcher
-from services.awslambda.memory_watch import MemoryWatch
 from services.awslambda.provider.function_logs import LogWriter
 from services.awslambda.provider.function_metrics import Measured, metrics
 from services.awslambda.runtime_api import Work
 from services.awslambda.runtimes.command import lay_out_python_runtime, refuse_runtime
+from services.awslambda.usage_watch import UsageWatch
 from services.localstack.running import Running, running
 
 #: LocalStack's own, for its helper inside a container; nothing that a function needs.
@@ -44,7 +44,7 @@ class Machinery:
 
     def __init__(self, engine: Running) -> None:
         self.launcher = Launcher()
-        self.memory_watch = MemoryWatch()
+        self.usage_watch = UsageWatch()
         self.log_writer = LogWriter()
         self.runtime_folder = lay_out_python_runtime(
             engine.settings.data_dir.resolve() / "lambda" / "runtime"
@@ -66,7 +66,7 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
         self._environment = ExecutionEnvironment(
             _settings(function_version),
             launcher=shared.launcher,
-            memory_watch=shared.memory_watch,
+            usage_watch=shared.usage_watch,
             runtime_folder=shared.runtime_folder,
             scratch=Path(tempfile.gettempdir()) / "lambda-scratch" / id,
         )

@@ -21,10 +21,10 @@ from services.awslambda.execution_environment import (
 from services.awslambda.function_settings import FunctionSettings
 from services.awslambda.launcher import Launcher
 from services.awslambda.launcher_process import children_by_parent
-from services.awslambda.memory_watch import MemoryWatch, resident_bytes
 from services.awslambda.runtime_api import Work
 from services.awslambda.runtimes.command import lay_out_python_runtime
 from services.awslambda.runtimes.entrypoint import machine
+from services.awslambda.usage_watch import UsageWatch, resident_bytes
 from tests.waiting import wait_until
 
 Make = Callable[..., ExecutionEnvironment]
@@ -58,7 +58,7 @@ def make(tmp_path: Path, launcher: Launcher) -> Iterator[Make]:
                 **(wanted | settings),
             ),
             launcher=launcher,
-            memory_watch=MemoryWatch(),
+            usage_watch=UsageWatch(),
             runtime_folder=lay_out_python_runtime(tmp_path / "runtime"),
             scratch=folder / "scratch",
         )
@@ -271,6 +271,25 @@ def test_a_file_larger_than_the_ephemeral_storage_cannot_be_written(make: Make) 
         "OSError",
         "[Errno 27] File too large",
     )
+
+
+def test_a_function_that_holds_more_in_files_than_its_storage_is_ended_and_begins_anew(
+    make: Make,
+) -> None:
+    environment = make(
+        "import os, tempfile\n"
+        "def handler(event, _):\n"
+        "  if event == 'look': return os.listdir(tempfile.gettempdir())\n"
+        "  for number in range(16):\n"
+        "    with open(f'{tempfile.gettempdir()}/{number}', 'wb') as file:\n"
+        "      file.write(bytes(2 << 20))\n"
+        "  while True: pass\n",
+        ephemeral_storage_in_mb=16,
+    )
+    told, text = error_of(invoke(environment, "write"))
+    assert told == "Runtime.ExitError"
+    assert "signal: killed (No space left on device" in text
+    assert json.loads(invoke(environment, "look").payload) == []
 
 
 def test_between_invocations_a_function_is_frozen(make: Make) -> None:

@@ -94,6 +94,14 @@ def test_an_alias_shares_its_invocations_between_two_versions(awslambda: Any) ->
         FunctionName=name, Name="live", RoutingConfig={"AdditionalVersionWeights": {"2": 1.0}}
     )
     assert {invoke(awslambda, name, Qualifier="live") for _ in range(8)} == {"new"}
+    for wrong in ({"1": 0.5}, {"2": 1.5}, {"2": 0.1, "3": 0.1}):
+        with pytest.raises(ClientError) as raised:
+            awslambda.update_alias(
+                FunctionName=name, Name="live", RoutingConfig={"AdditionalVersionWeights": wrong}
+            )
+        assert raised.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+    awslambda.update_alias(FunctionName=name, Name="live", FunctionVersion="2", RoutingConfig={})
+    assert awslambda.get_alias(FunctionName=name, Name="live").get("RoutingConfig") is None
 
 
 def test_a_later_layer_overwrites_an_earlier_one(awslambda: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import uuid
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from botocore.exceptions import ClientError
 
 from tests.conftest import EngineUnderTest
 from tests.services.awslambda.functions import ROLE, deploy, package
+from tests.waiting import wait_until
 
 ECHO = "def handler(event, context): return event"
 #: More than a request may carry, in files that do not get smaller when they are packed.
@@ -206,3 +208,19 @@ def test_a_runtime_that_this_machine_lacks_makes_the_function_fail_with_the_way_
 ) -> None:
     with pytest.raises(AssertionError, match=r"this engine runs python3\.11 to"):
         deploy(awslambda, ECHO, Runtime="java21")
+
+
+def test_a_container_image_makes_the_function_fail_with_the_way_out(awslambda: Any) -> None:
+    name = f"image-{uuid.uuid4().hex[:8]}"
+    uri = "000000000000.dkr.ecr.us-east-1.amazonaws.com/image:latest"
+    awslambda.create_function(
+        FunctionName=name, PackageType="Image", Role=ROLE, Code={"ImageUri": uri}
+    )
+
+    def state() -> Any:
+        found = awslambda.get_function_configuration(FunctionName=name)
+        return found if found["State"] != "Pending" else None
+
+    found = wait_until(state)
+    assert found["State"] == "Failed"
+    assert "create the function from a package" in found["StateReason"]
