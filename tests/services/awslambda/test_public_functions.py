@@ -22,7 +22,7 @@ from tests.services.awslambda.public_functions import (
     PublicFileUnavailable,
 )
 from tests.services.awslambda.test_aggregated_records import add_packages
-from tests.waiting import wait_until
+from tests.waiting import OFTEN, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -46,7 +46,7 @@ def stream(engine: EngineUnderTest) -> tuple[str, str]:
     """A stream of one shard: its name and ARN."""
     kinesis, name = engine.client("kinesis"), f"public-{uuid.uuid4().hex[:8]}"
     kinesis.create_stream(StreamName=name, ShardCount=1)
-    kinesis.get_waiter("stream_exists").wait(StreamName=name, WaiterConfig={"Delay": 1})
+    kinesis.get_waiter("stream_exists").wait(StreamName=name, WaiterConfig=OFTEN)
     found = kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]
     return name, found["StreamARN"]
 
@@ -96,7 +96,7 @@ def test_a_consumer_with_default_clients_writes_its_stream_into_its_table(
         AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in keys],
         BillingMode="PAY_PER_REQUEST",
     )
-    dynamodb.get_waiter("table_exists").wait(TableName="Latestproperty", WaiterConfig={"Delay": 1})
+    dynamodb.get_waiter("table_exists").wait(TableName="Latestproperty", WaiterConfig=OFTEN)
     name, arn = stream(engine)
     properties = [
         {"city": f"city {number}", "status": "Sold", "price": number + 0.5, "unit": None}

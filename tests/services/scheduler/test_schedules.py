@@ -98,7 +98,7 @@ def test_each_turn_that_the_clock_is_moved_over_calls_the_target_with_its_own_ti
 ) -> None:
     kinesis, scheduler, name = engine.client("kinesis"), engine.client("scheduler"), name_of("each")
     kinesis.create_stream(StreamName=name, ShardCount=1)
-    kinesis.get_waiter("stream_exists").wait(StreamName=name, WaiterConfig={"Delay": 1})
+    kinesis.get_waiter("stream_exists").wait(StreamName=name, WaiterConfig=OFTEN)
     scheduler.create_schedule(
         Name=name,
         ScheduleExpression="rate(1 minute)",
