@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from pathlib import Path
 
 from localstack.runtime import events
@@ -16,6 +17,8 @@ from services.localstack.running import running
 LIFELINE = "RIACHO_LIFELINE"
 #: LocalStack takes 1 to 20 seconds to stop. What was acknowledged is on disk: do not wait longer.
 DEADLINE_SECONDS = 5.0
+#: What Python itself needs to end, once LocalStack has stopped.
+_AFTERWARDS_SECONDS = 2.0
 
 
 def arrange_the_end() -> None:
@@ -41,9 +44,11 @@ def _end_with_supervisor(lifeline: int) -> None:
 def _end_in_time() -> None:
     events.infra_stopping.wait()
     running().stop()  # ours first: LocalStack's services may use up the time
-    if not events.infra_stopped.wait(DEADLINE_SECONDS):
-        kill_children()
-        os._exit(0)
+    if events.infra_stopped.wait(DEADLINE_SECONDS):
+        # A thread that still answers a request waits for a loop that is over, and Python for it.
+        time.sleep(_AFTERWARDS_SECONDS)
+    kill_children()
+    os._exit(0)
 
 
 def kill_children() -> None:

@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 from services.connect import connect
 from services.localstack.data_folder import find, is_running
 from services.localstack.engine import Engine, start
+from services.localstack.environment import ENGINE_PYTHON, ROOT
 from services.localstack.processes import ProcessId, descendants, end_all, snapshot
 from services.settings import Settings
 from tests.waiting import wait_until
@@ -88,6 +89,24 @@ def test_everything_dies_with_a_killed_parent(tmp_path: Path) -> None:
         assert len(family) == 2
         parent.kill()
     wait_until(lambda: not set(family) & set(snapshot()))
+
+
+#: As LocalStack stops while a request is answered: its loop is over, so the thread that wants to
+#: send the answer waits for ever, and Python waits for the thread.
+STOPPED_BUT_FOR_A_THREAD = """
+import threading
+from localstack.runtime import events
+from services.localstack.ending import arrange_the_end
+arrange_the_end()
+threading.Thread(target=threading.Event().wait).start()
+events.infra_stopping.set()
+events.infra_stopped.set()
+"""
+
+
+def test_an_engine_ends_though_a_request_of_it_never_does() -> None:
+    program = [str(ENGINE_PYTHON), "-c", STOPPED_BUT_FOR_A_THREAD]
+    assert subprocess.run(program, cwd=ROOT, timeout=60).returncode == 0
 
 
 def test_two_engines_live_side_by_side(tmp_path: Path, engine: Any) -> None:
