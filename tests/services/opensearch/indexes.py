@@ -24,10 +24,10 @@ class Indexes:
     def count(self, pattern: str) -> int:
         try:
             self.cluster.refresh(pattern)
+            found = self.cluster.search(pattern, {"size": 0, "track_total_hits": True})
         except SearchRefused:
-            # It may be on its way up again.
+            # The server may be on its way up again, or the shard of an index of this moment.
             return 0
-        found = self.cluster.search(pattern, {"size": 0, "track_total_hits": True})
         total: int = found["hits"]["total"]["value"]
         return total
 
