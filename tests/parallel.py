@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from xdist.scheduler.loadscope import LoadScopeScheduling
+from xdist.workermanage import NodeManager
 
 #: Each lane is walked by one process from its beginning to its end, so that not two programs that
 #: fill a machine run beside each other.
@@ -52,6 +53,10 @@ def in_order(node_ids: list[str], slow: frozenset[str]) -> list[str]:
     return sorted(node_ids, key=rank)
 
 
+#: After a Ctrl-C xdist kills what has not ended after ten seconds, before it stopped its engines.
+ENDING_SECONDS = 60
+
+
 def processes(cores: int, memory_bytes: int) -> int:
     """Two for each core, as long as there is memory; at most eight."""
     return max(1, min(2 * cores, memory_bytes // PROCESS_BYTES, 8))
@@ -62,6 +67,10 @@ class Lanes(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         return lane_of(nodeid)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    NodeManager.EXIT_TIMEOUT = ENDING_SECONDS
 
 
 @pytest.hookimpl(tryfirst=True, optionalhook=True)

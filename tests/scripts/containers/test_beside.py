@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from services.localstack.environment import ROOT
-from services.localstack.processes import descendants, snapshot
+from services.localstack.processes import send_signal
 from tests.scripts.containers.test_unavailable import without_docker
 from tests.waiting import wait_until
 
@@ -52,12 +52,13 @@ def test_the_commands_exit_code_is_given_where_no_container_can_run(tmp_path: Pa
 
 
 def test_a_command_is_told_to_end_with_what_runs_beside_it(tmp_path: Path) -> None:
+    file = tmp_path / "pid"
     beside = subprocess.Popen(
-        [*CONTAINERS, "/bin/sleep 600"],
+        [*CONTAINERS, f"/bin/sh -c 'echo $$ > {file}; exec /bin/sleep 600'"],
         env=without_docker(tmp_path),
         stderr=subprocess.DEVNULL,
     )
-    (command,) = wait_until(lambda: descendants(beside.pid))
+    wait_until(lambda: file.exists() and file.read_text().endswith("\n"))
     beside.terminate()
     assert beside.wait(60) not in (0, -signal.SIGTERM)
-    assert command not in snapshot()
+    assert not send_signal(int(file.read_text()), 0)
