@@ -22,7 +22,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from services.athena import duckdb_errors, trino_types
+from services.athena import duckdb_errors, rendering, trino_types
 from services.athena.catalog import Catalog, MemoryGlue
 from services.athena.dialect.parsing import parse
 from services.athena.duckdb_engine import DuckDbEngine
@@ -80,6 +80,13 @@ class Bench:
 
     def rows(self, sql: str) -> tuple[list[Type], list[tuple[Any, ...]]]:
         """Types, and rows of DuckDB's Python values. Raises QueryFailed."""
+        return self._answer(sql, False)
+
+    def texts(self, sql: str) -> tuple[list[Type], list[tuple[str | None, ...]]]:
+        """Types, and rows as Athena's result files write them. Raises QueryFailed."""
+        return self._answer(sql, True)
+
+    def _answer(self, sql: str, as_text: bool) -> tuple[list[Type], list[tuple[Any, ...]]]:
         sql = re.sub(r"\b(?:tpch\.)?(?:tiny|sf1)\.(?=\w)", "", sql)
         context = QueryContext(self.catalog, "default", 1_600_000_000.0)
         connection = self.engine.begin(context)
@@ -87,10 +94,13 @@ class Bench:
         timer.start()
         try:
             translated, text = self.engine.translated(parse(sql), context, connection)
+            kinds = [c.type for c in translated.query.columns]
+            if as_text:
+                names = [f"c{i}" for i in range(len(kinds))]
+                shown = (rendering.rendered(n, k) for n, k in zip(names, kinds, strict=True))
+                text = f"SELECT {', '.join(shown)} FROM ({text}) AS q({', '.join(names)})"
             with duckdb_errors.translated(self.engine.cache.folder, context):
-                return [c.type for c in translated.query.columns], connection.execute(
-                    text
-                ).fetchall()
+                return kinds, connection.execute(text).fetchall()
         except QueryCancelled:
             raise QueryFailed("EXCEEDED_TIME_LIMIT: no answer in time") from None
         finally:

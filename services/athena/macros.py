@@ -5,10 +5,16 @@ from __future__ import annotations
 MACROS = r"""
 CREATE MACRO ln_or_nan(x) AS CASE WHEN x < 0 OR isnan(x) THEN CAST('NaN' AS DOUBLE)
   WHEN x = 0 THEN CAST('-Infinity' AS DOUBLE) ELSE ln(x) END;
+CREATE MACRO athena_wall(utc, zone) AS CAST(timezone(zone, timezone('UTC', utc)) AS TIMESTAMP);
+CREATE MACRO athena_before(local, zone, utc) AS
+  local - (athena_wall(utc - INTERVAL 6 HOUR, zone) - (utc - INTERVAL 6 HOUR));
+-- When summer time ends an hour comes twice: the first is meant, DuckDB takes the second.
+CREATE MACRO athena_earlier(local, zone, utc) AS CASE
+  WHEN athena_wall(athena_before(local, zone, utc), zone) = local THEN least(athena_before(local, zone, utc), utc) ELSE utc END;
 CREATE MACRO athena_to_utc(local, zone) AS CASE
   WHEN zone = 'UTC' THEN local
   WHEN zone[1] IN ('+', '-') THEN local - to_minutes(athena_offset_minutes(zone))
-  ELSE CAST(timezone('UTC', timezone(zone, local)) AS TIMESTAMP) END;
+  ELSE athena_earlier(local, zone, CAST(timezone('UTC', timezone(zone, local)) AS TIMESTAMP)) END;
 CREATE MACRO athena_at(moment, zone) AS CASE
   WHEN moment IS NOT NULL AND zone IS NOT NULL THEN {'t': CAST(moment AS TIMESTAMP), 'z': zone} END;
 CREATE MACRO athena_zoned(local, zone) AS CASE WHEN local IS NOT NULL AND zone IS NOT NULL
@@ -19,6 +25,14 @@ CREATE MACRO athena_time_utc(v) AS epoch_us(DATE '1970-01-01' + v.t) - athena_of
 CREATE MACRO athena_offset_name(minutes) AS CASE WHEN minutes = 0 THEN 'UTC' ELSE
   (CASE WHEN minutes < 0 THEN '-' ELSE '+' END)
   || lpad(CAST(abs(minutes) // 60 AS VARCHAR), 2, '0') || ':' || lpad(CAST(abs(minutes) % 60 AS VARCHAR), 2, '0') END;
+CREATE MACRO athena_clock_offset(minutes) AS (CASE WHEN minutes < 0 THEN '-' ELSE '+' END)
+  || lpad(CAST(abs(minutes) // 60 AS VARCHAR), 2, '0') || ':' || lpad(CAST(abs(minutes) % 60 AS VARCHAR), 2, '0');
+CREATE MACRO athena_clock_zone(z) AS z[1] || lpad(regexp_extract(z, '[0-9]{1,2}'), 2, '0') || ':'
+  || CASE WHEN length(z) > 3 THEN z[-2:] ELSE '00' END;
+CREATE MACRO athena_percentile(l, p) AS l[least(len(l), CAST(floor(p * len(l)) AS BIGINT) + 1)];
+CREATE MACRO athena_number_or_null(x) AS CASE WHEN NOT isnan(x) THEN x END;
+CREATE MACRO athena_round_to(x, f) AS CASE WHEN isfinite(x) AND abs(x * f) < 9e15
+  THEN CASE WHEN x < 0 THEN -floor(-x * f + 0.5) / f ELSE floor(x * f + 0.5) / f END ELSE x END;
 CREATE MACRO athena_unpack_zoned(x) AS x;
 CREATE MACRO athena_unpack(l) AS map_from_entries(l);
 CREATE MACRO athena_has_null(l) AS len(list_filter(l, lambda _mz: _mz IS NULL)) > 0;
@@ -36,7 +50,7 @@ CREATE MACRO athena_multimap(entries) AS map_from_entries(list_transform(
   list_transform(list_filter(entries, lambda _mx: _mx.key = _mk), lambda _mx: _mx.value)}));
 CREATE MACRO athena_divide(x, y) AS CASE WHEN y = 0 THEN CASE WHEN x = 0 OR isnan(x) THEN CAST('NaN' AS DOUBLE)
   WHEN (x > 0) = NOT signbit(y) THEN CAST('Infinity' AS DOUBLE) ELSE CAST('-Infinity' AS DOUBLE) END ELSE x / y END;
-CREATE MACRO athena_fmod(x, y) AS CASE WHEN y = 0 OR isinf(x) THEN CAST('NaN' AS DOUBLE) WHEN isinf(y) THEN x ELSE x % y END;
+CREATE MACRO athena_fmod(x, y) AS CASE WHEN x IS NULL OR y IS NULL THEN NULL WHEN y = 0 OR isinf(x) THEN CAST('NaN' AS DOUBLE) WHEN isinf(y) THEN x ELSE x % y END;
 CREATE MACRO athena_round_half_up(x) AS CASE WHEN isfinite(x) AND abs(x) < 4503599627370496
   THEN CASE WHEN x < 0 THEN -floor(-x + 0.5) ELSE floor(x + 0.5) END ELSE x END;
 CREATE MACRO athena_round_decimal(x) AS athena_text_decimal(CAST(x AS VARCHAR), 38, 0);

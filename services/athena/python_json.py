@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from decimal import Decimal
@@ -32,9 +33,11 @@ def _constant(text: str) -> Any:
     raise ValueError(text)
 
 
-def loads(text: str) -> Any:
+def loads(text: str, made: Any = None) -> Any:
     try:
-        return json.loads(text, parse_float=_Number, parse_constant=_constant)
+        return json.loads(
+            text, parse_float=_Number, parse_constant=_constant, object_pairs_hook=made
+        )
     except (ValueError, RecursionError):
         raise JsonRefused(text) from None
 
@@ -70,39 +73,28 @@ def dumps(value: Any, *, ordered: bool = True) -> str:
     if value is True or value is False:
         return "true" if value else "false"
     if isinstance(value, _Number):
-        return (
-            value.text
-            if abs(value) == float("inf")
-            else java_double(float(value))
-            if re.search("[eE]", value.text)
-            else _plain(value)
-        )
+        shown = java_double(float(value))
+        return f'"{shown}"' if abs(value) == float("inf") else shown
     if isinstance(value, float):
         return java_double(value)
     if isinstance(value, int):
         return str(value)
     if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
+        return quote(value)
     if isinstance(value, dict):
-        items = sorted(value.items()) if ordered else value.items()
-        return (
-            "{"
-            + ",".join(
-                json.dumps(k, ensure_ascii=False) + ":" + dumps(v, ordered=ordered)
-                for k, v in items
-            )
-            + "}"
-        )
+        written = value.pairs if isinstance(value, _Object) else value.items()
+        items = sorted(value.items()) if ordered else written
+        return "{" + ",".join(quote(k) + ":" + dumps(v, ordered=ordered) for k, v in items) + "}"
     return "[" + ",".join(dumps(v, ordered=ordered) for v in value) + "]"
 
 
-def _plain(value: _Number) -> str:
-    """A fraction as Jackson reads it: a double."""
-    return java_double(float(value))
-
-
 def quote(x: str) -> str:
-    return json.dumps(x, ensure_ascii=False)
+    """A JSON string as Jackson writes it: what lies beyond 16 bits as two escapes."""
+    return _BEYOND.sub(lambda found: json.dumps(found[0]).strip('"').upper().replace("U", "u"),
+                       json.dumps(x, ensure_ascii=False))  # fmt: skip
+
+
+_BEYOND = re.compile("[\U00010000-\U0010ffff]")
 
 
 def parse(x: str) -> str:
@@ -112,10 +104,20 @@ def parse(x: str) -> str:
         raise invalid_argument(f"Cannot convert value to JSON: '{x[:200]}'") from None
 
 
+class _Object(dict[str, Any]):
+    """An object as it is written: a name that comes twice stays twice, its first value counts."""
+
+    pairs: list[tuple[str, Any]]
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(reversed(pairs))
+        self.pairs = pairs
+
+
 def _quiet(x: str) -> Any:
-    """The value, or a marker for a text that is no JSON."""
+    """The value as it is written, or a marker for a text that is no JSON."""
     try:
-        return loads(x)
+        return loads(x, _Object)
     except JsonRefused:
         return _BROKEN
 
@@ -133,12 +135,12 @@ def old_path(path: str) -> list[Any]:
     if not text:
         raise invalid_argument(f"Invalid JSON path: '{path}'")
     steps: list[Any] = []
-    at = 1 if text[0] == "$" else 0
-    if at == 0:
-        text = "." + text if text[0] not in ".[" else text
+    if text[0] != "$":
+        raise invalid_argument(f"Invalid JSON path: '{path}'")
+    at = 1
     while at < len(text):
         found = re.compile(
-            r"""\.(\*)|\.([^.\[\]"']+)|\.\"((?:[^"\\]|\\.)*)\"|\[\s*(-?\d+)\s*\]|\[\s*"((?:[^"\\]|\\.)*)"\s*\]|\[\s*'([^']*)'\s*\]|\[([^\]"'*]+)\]"""
+            r"""\.(\*)|\.([^.\[\]"']+)|\.\"((?:[^"\\]|\\.)*)\"|\[\s*(\d+)\s*\]|\[\s*"((?:[^"\\]|\\.)*)"\s*\]|\[\s*'([^']*)'\s*\]|\[([^\]"'*]+)\]"""
         ).match(text, at)
         if not found:
             raise invalid_argument(f"Invalid JSON path: '{path}'")
@@ -181,7 +183,7 @@ def extract(x: str, path: str) -> str | None:
     if value is _BROKEN:
         return None
     found = _walk(value, steps)
-    return None if found is _MISSING else dumps(found, ordered=True)
+    return None if found is _MISSING else dumps(found, ordered=False)
 
 
 def extract_scalar(x: str, path: str) -> str | None:
@@ -205,7 +207,29 @@ def size(x: str, path: str) -> int | None:
     found = _MISSING if value is _BROKEN else _walk(value, steps)
     if found is _MISSING:
         return None
-    return len(found) if isinstance(found, (dict, list)) else 0
+    if isinstance(found, _Object):
+        return len(found.pairs)
+    return len(found) if isinstance(found, list) else 0
+
+
+def json_object(members: list[list[str] | None]) -> str:
+    """JSON_OBJECT of names and JSON texts, in the order in which Java's HashMap gives them."""
+    found: dict[str, str] = {}
+    for member in members:
+        if member is not None:
+            found[member[0]] = member[1]
+    size = 16
+    while len(found) > size * 3 // 4:
+        size *= 2
+    names = sorted(found, key=lambda name: _java_bucket(name, size))
+    return "{" + ",".join(f"{quote(name)}:{found[name]}" for name in names) + "}"
+
+
+def _java_bucket(text: str, size: int) -> int:
+    code = 0
+    for unit in memoryview(text.encode("utf-16-le")).cast("H"):
+        code = (31 * code + unit) & 0xFFFFFFFF
+    return (code ^ (code >> 16)) & (size - 1)
 
 
 def array_length(x: str) -> int | None:
@@ -268,8 +292,10 @@ def scalar(x: str, kind: str) -> str | None:
     return _as(value, kind, x)
 
 
-def _no_cast(x: str, kind: str) -> ValueError:
-    return trino_error("INVALID_CAST_ARGUMENT", f"Cannot cast '{x[:100]}' to {kind}")
+def _no_cast(x: Any, kind: str) -> ValueError:
+    shown = x if isinstance(x, str) else java_double(x)
+    named = "INT" if kind == "integer" else kind.upper()
+    return trino_error("INVALID_CAST_ARGUMENT", f"Cannot cast '{shown[:100]}' to {named}")
 
 
 def _as(value: Any, kind: str, x: str) -> str | None:
@@ -282,14 +308,16 @@ def _as(value: Any, kind: str, x: str) -> str | None:
         )
     name = kind.split("(")[0]
     if name == "varchar":
-        return value if isinstance(value, str) else _scalar_varchar(value)
+        return _limited(value if isinstance(value, str) else _scalar_varchar(value), kind)
     if name == "boolean":
+        if isinstance(value, float) and abs(value) == float("inf"):
+            raise _no_cast(value, kind)
         if isinstance(value, str):
             if value.lower() in ("true", "t", "1"):
                 return "true"
             if value.lower() in ("false", "f", "0"):
                 return "false"
-            raise _no_cast(x, kind)
+            raise _no_cast(value, kind)
         return "true" if value else "false"
     if name in ("tinyint", "smallint", "integer", "bigint"):
         return _as_integer(value, name, x)
@@ -310,9 +338,21 @@ def _as(value: Any, kind: str, x: str) -> str | None:
         )
         found = text_decimal(text, precision, scale)
         if found is None:
-            raise trino_error("INVALID_CAST_ARGUMENT", f"Cannot cast input json to {kind.upper()}")
+            shown = dumps(value)[:100]
+            raise trino_error("INVALID_CAST_ARGUMENT", f"Cannot cast '{shown}' to {kind.upper()}")
         return found
     return _as_double(value, kind, x)
+
+
+def _limited(text: str, kind: str) -> str:
+    length = re.search(r"\d+", kind)
+    if length and len(text) > int(length[0]):
+        shown = base64.b64encode(text.encode()).decode()
+        raise trino_error(
+            "GENERIC_INTERNAL_ERROR",
+            f"Character count exceeds length limit {length[0]}: base64:{shown}",
+        )
+    return text
 
 
 def _scalar_varchar(value: Any) -> str:
@@ -337,13 +377,13 @@ def _as_integer(value: Any, name: str, x: str) -> str:
     bits = {"tinyint": 8, "smallint": 16, "integer": 32, "bigint": 64}[name]
     if isinstance(value, str):
         if not re.fullmatch(r"[+-]?\d+", value):
-            raise _no_cast(x, name)
+            raise _no_cast(value, name)
         number = int(value)
     elif isinstance(value, bool):
         number = int(value)
     elif isinstance(value, _Number):
         if abs(value) == float("inf"):
-            raise _no_cast(x, name)
+            raise _no_cast(value, name)
         number = int(Decimal(value.text).quantize(Decimal(1), "ROUND_HALF_UP"))
     else:
         number = value
@@ -361,7 +401,7 @@ def _as_double(value: Any, kind: str, x: str) -> str:
     try:
         return repr(float(value))
     except (ValueError, OverflowError):
-        raise _no_cast(x, kind) from None
+        raise _no_cast(value, kind) from None
 
 
 @lru_cache(512)
@@ -425,7 +465,9 @@ def _key(text: str, kind: Type, x: str) -> Any:
 
 
 def _opening(value: Any) -> str:
-    return "{" if isinstance(value, dict) else "[" if isinstance(value, list) else dumps(value)
+    return (
+        "{" if isinstance(value, dict) else "[" if isinstance(value, list) else _scalar_text(value)
+    )
 
 
 def _row(value: Any, kind: Type, x: str) -> dict[str, Any]:
@@ -442,7 +484,12 @@ def _row(value: Any, kind: Type, x: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise trino_error(
             "INVALID_CAST_ARGUMENT",
-            f"Cannot cast to {kind}. Expected a json array or object, but got {_opening(value)}",
+            f"Cannot cast to {kind}. Expected a json array or object, but got {_opening(value)}\n{x[:100]}",
+        )
+    if any(name is None for name in kind.fields):
+        raise trino_error(
+            "INVALID_CAST_ARGUMENT",
+            f"Cannot cast to {kind}. Cannot cast a JSON object to anonymous row type. Input must be a JSON array.\n{x[:100]}",
         )
     by_name = {name.lower(): item for name, item in value.items()}
     for place, (name, inner) in enumerate(zip(kind.fields, kind.args, strict=True), 1):
@@ -462,7 +509,7 @@ def _evaluated(x: str, path: str, passed: str) -> list[Any]:
     """The items a path gives. Raises PathRefused, JsonRefused."""
     from services.athena.json_paths import evaluate
 
-    return evaluate(loads(x), path, loads(passed))
+    return evaluate(loads(x) if x.strip() else None, path, loads(passed))
 
 
 def exists(x: str, path: str, passed: str, on_error: str) -> bool | None:
@@ -515,7 +562,14 @@ def value(x: str, path: str, passed: str, on_empty: str, on_error: str) -> list[
         return _other(on_error, "error")
     if items[0] is None:
         return ["null", None]
-    return ["value", _scalar_text(items[0])]
+    found = items[0]
+    if isinstance(found, bool):
+        return ["value", dumps(found), "boolean"]
+    if isinstance(found, int) and -(2**63) <= found < 2**63:
+        return ["value", str(found), "bigint"]
+    if isinstance(found, (int, float)):
+        return ["value", scientific(float(found)), "double"]
+    return ["value", _scalar_text(found), "varchar"]
 
 
 def _other(how: str, what: str) -> list[str | None]:

@@ -112,7 +112,7 @@ def zoned(local: datetime, name: str) -> dict[str, Any]:
 # --- ISO 8601
 
 _ISO = re.compile(
-    r"([+-]?\d{4,})(?:-(\d{2})(?:-(\d{2}))?|-W(\d{2})(?:-(\d))?|-(\d{3}))?"
+    r"([+-]?\d{4,})(?:-(\d{1,2})(?:-(\d{1,2}))?|-W(\d{2})(?:-(\d))?|-(\d{3}))?"
     r"(?:T(?:(\d{2})(?::(\d{2})(?::(\d{2})(?:[.,](\d+))?)?)?)?(Z|[+-]\d{2}(?::?\d{2})?)?)?$"
 )
 
@@ -236,6 +236,10 @@ def date_parse(x: str, pattern: str) -> datetime:
     return _assembled(fields, x)
 
 
+#: Letters of a MySQL pattern that stand for digits.
+_DIGITS = frozenset("ymcdeHkhIlisSfjvx")
+
+
 @lru_cache(512)
 def _mysql_shape(pattern: str) -> tuple[str, list[str]]:
     shapes = {
@@ -248,8 +252,13 @@ def _mysql_shape(pattern: str) -> tuple[str, list[str]]:
     }  # fmt: skip
     expanded = pattern.replace("%T", "%H:%i:%S").replace("%r", "%h:%i:%S %p")
     out, names = [], []
-    for literal, letter in _mysql_parts(expanded):
-        if not letter:
+    listed = _mysql_parts(expanded)
+    for place, (literal, letter) in enumerate(listed):
+        following = listed[place + 1][1] if place + 1 < len(listed) else ""
+        if letter == "Y" and following in _DIGITS:  # `%Y%m%d`: four digits are the year
+            names.append("Y")
+            out.append(r"(-?\d{1,4})")
+        elif not letter:
             out.append(re.escape(literal))
         elif letter == "%":
             out.append("%")
@@ -413,14 +422,18 @@ def _joda_shape(pattern: str) -> tuple[str, list[str]]:
         "e": "u",
     }
     out, names = [], []
-    for literal, run in _joda_parts(pattern):
+    listed = _joda_parts(pattern)
+    for place, (literal, run) in enumerate(listed):
         if not run:
             out.append(re.escape(literal))
             continue
         letter, width = run[0], len(run)
+        following = listed[place + 1][1] if place + 1 < len(listed) else ""
+        numeric = following and following[0] not in "EaGzZ" and not following.startswith("MMM")
         if letter in "yYx":
             names.append("y" if width == 2 else "G" if letter == "x" else "Y")
-            out.append(r"(\d{2})" if width == 2 else r"([+-]?\d{1,9})")
+            most = width if numeric else 9
+            out.append(r"(\d{2})" if width == 2 else rf"([+-]?\d{{1,{most}}})")
         elif letter == "M":
             names.append("B" if width >= 3 else "m")
             out.append(r"([A-Za-z]+)" if width >= 3 else r"(\d{1,2})")

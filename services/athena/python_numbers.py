@@ -48,6 +48,8 @@ def text_decimal(x: str, precision: int, scale: int) -> str | None:
         return None
     if not value.is_finite() or "_" in x:
         return None
+    if value and value.adjusted() + scale > precision:
+        return None
     rounded = _EXACT.quantize(value, Decimal(1).scaleb(-scale))
     if rounded and rounded.adjusted() + 1 + scale > precision:
         return None
@@ -77,11 +79,11 @@ def cut_digits(x: str, digits: int) -> str:
 def round_double(x: float, digits: int) -> float:
     if not math.isfinite(x):
         return x
-    return (
-        float(_EXACT.quantize(Decimal(repr(x)), Decimal(1).scaleb(-digits)))
-        if abs(digits) < 100
-        else x
-    )
+    factor = math.pow(10, max(-300, min(300, digits)))
+    scaled = abs(x) * factor
+    if scaled >= 9e15:
+        return x
+    return math.copysign(math.floor(scaled + 0.5) / factor, x)
 
 
 def round_real(x: float, digits: int) -> float:
@@ -92,21 +94,12 @@ def round_real(x: float, digits: int) -> float:
     return float(_EXACT.quantize(Decimal(str(numpy.float32(x))), Decimal(1).scaleb(-digits)))
 
 
-def cut_double(x: float, digits: int) -> float:
-    if not math.isfinite(x):
-        return x
-    context = decimal.Context(prec=400, rounding=ROUND_DOWN)
-    return (
-        float(context.quantize(Decimal(repr(x)), Decimal(1).scaleb(-digits)))
-        if abs(digits) < 300
-        else (x if digits > 0 else 0.0)
-    )
-
-
 def round_integer(x: int, digits: int) -> int:
     if digits >= 0:
         return x
     step = 10 ** (-digits)
+    if step >= 2**63:
+        raise trino_error("NUMERIC_VALUE_OUT_OF_RANGE", f"numerical overflow: {x}")
     sign = -1 if x < 0 else 1
     return int(sign * ((abs(x) + step // 2) // step * step))
 
@@ -115,7 +108,10 @@ def seven_digits(x: float) -> str:
     """A real's text with at most seven figures."""
     if not math.isfinite(x):
         return "0"
-    return f"{x:.6e}".replace("e+", "e") if x else "0.0"
+    if not x:
+        return "0.0"
+    figures, _, power = f"{x:.6e}".partition("e")
+    return f"{figures.rstrip('0').rstrip('.')}e{int(power)}"
 
 
 def from_base(x: str, base: int) -> int:
@@ -159,15 +155,23 @@ def _signed(x: int, bits: int) -> int:
     return x - (1 << bits) if x >> (bits - 1) else x
 
 
+def _shift(n: int, bits: int) -> int:
+    """How far Java shifts for a negative count: a bigint by its last six bits, others out."""
+    return n if n >= 0 else n & 63 if bits == 64 else bits
+
+
 def shift_left(x: int, n: int, bits: int) -> int:
+    n = _shift(n, bits)
     return 0 if n >= bits else _signed(x << n, bits)
 
 
 def shift_right(x: int, n: int, bits: int) -> int:
+    n = _shift(n, bits)
     return 0 if n >= bits else _signed((x & ((1 << bits) - 1)) >> n, bits)
 
 
 def shift_signed(x: int, n: int, bits: int) -> int:
+    n = _shift(n, bits)
     return (-1 if x < 0 else 0) if n >= bits else x >> n
 
 

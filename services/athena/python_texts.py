@@ -92,6 +92,8 @@ def soundex(x: str) -> str:
 
 
 def luhn(x: str) -> bool:
+    if not x:
+        return False
     if not x.isdigit():
         raise invalid_argument("Number must be non-negative and only digits")
     total = 0
@@ -367,23 +369,33 @@ def url(x: str, part: str) -> str | None:
     if not found:
         return None
     scheme, authority, path, query, fragment = found.groups()
-    host, port = "", None
-    if authority:
-        host, _, port_text = authority.rpartition("@")[2].partition(":")
-        port = port_text if port_text.isdigit() else None
+    if scheme and authority is None and not path.startswith("/"):  # opaque: `mailto:a@b`
+        path, query = "", None
+    host, port = _host(authority or "")
+    if part == "raw query":
+        return query
     decode = urllib.parse.unquote
     return {"protocol": scheme or "", "host": host, "port": port, "path": decode(path or ""),
-            "query": decode(query or "") if False else (query or ""), "fragment": fragment or ""}[part]  # fmt: skip
+            "query": decode(query or ""), "fragment": decode(fragment or "")}[part]  # fmt: skip
+
+
+_HOST = re.compile(r"(?:[^@]*@)?(\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9.-]+)(?::(\d*))?")
+
+
+def _host(authority: str) -> tuple[str, str | None]:
+    """(host, port); an authority that names no host, as `exa_mple.com`, has neither."""
+    found = _HOST.fullmatch(authority)
+    return (found[1], found[2] or None) if found else ("", None)
 
 
 def url_parameter(x: str, name: str) -> str | None:
-    query = url(x, "query")
+    query = url(x, "raw query")
     if not query:
         return None
     for part in query.split("&"):
         key, _, value = part.partition("=")
-        if key == name:
-            return urllib.parse.unquote(value)
+        if urllib.parse.unquote_plus(key) == name:
+            return urllib.parse.unquote_plus(value)
     return None
 
 
@@ -461,14 +473,22 @@ def duration(x: str) -> int:
 
 
 def short_number(x: str) -> str:
-    number = Decimal(x)
+    """`123456` as `123K`; fractions are cut off first."""
+    number = Decimal(
+        min(
+            max(int(_finite(float(x)) if "." in x or "e" in x or x[-1] in "nfy" else x), -(2**63)),
+            2**63 - 1,
+        )
+    )
     size = abs(number)
     for limit, suffix in ((10**15, "Q"), (10**12, "T"), (10**9, "B"), (10**6, "M"), (10**3, "K")):
         if size >= limit:
-            if suffix == "Q" and size >= 10**18:
-                return f"{(number / limit).quantize(Decimal('0.01'), ROUND_HALF_UP):f}Q"
             return _short(number / limit) + suffix
     return _short(number)
+
+
+def _finite(x: float) -> float:
+    return 0.0 if x != x else min(max(x, -1e19), 1e19)
 
 
 def _short(number: Decimal) -> str:
@@ -521,6 +541,7 @@ def _converted(
 ) -> str:
     if value is None:
         shown = "null"[: int(precision)] if precision else "null"
+        shown = shown.upper() if conversion.isupper() else shown
         return _wide(shown, flags, width)
     if conversion in "sS":
         value = java_moment(value) if kind.startswith("time") else value
@@ -531,17 +552,26 @@ def _converted(
         return _wide(shown, flags, width)
     if conversion[0] in "tT":
         return _wide(_moment(value, kind, conversion[1]), flags, width)
-    if conversion in "dxXo" and kind in ("tinyint", "smallint", "integer", "bigint", "decimal"):
+    if conversion in "dxXo" and kind in ("tinyint", "smallint", "integer", "bigint"):
         return _wide_number(
             _integer_text(int(Decimal(value)), kind, flags, conversion), flags, width
         )
     if conversion in "feEgG" and kind in ("real", "double", "decimal"):
         return _wide_number(_float_text(value, flags, precision, conversion), flags, width)
-    if conversion in "cC" and kind in ("integer", "bigint", "varchar"):
-        return _wide(chr(int(value)) if kind != "varchar" else value, flags, width)
+    java = _JAVA.get(kind, kind)
     raise invalid_argument(
-        f"Invalid format string: {pattern} (IllegalFormatConversion: {conversion} != {kind})"
+        f"Invalid format string: {pattern} (IllegalFormatConversion: {conversion.lower()} != {java})"
     )
+
+
+#: The Java class in which a value of a type reaches String.format.
+_JAVA = {
+    "tinyint": "java.lang.Long", "smallint": "java.lang.Long", "integer": "java.lang.Long",
+    "bigint": "java.lang.Long", "decimal": "java.math.BigDecimal", "real": "java.lang.Float",
+    "double": "java.lang.Double", "boolean": "java.lang.Boolean", "varchar": "java.lang.String",
+    "char": "java.lang.String", "date": "java.time.LocalDate", "timestamp": "java.time.LocalDateTime",
+    "timestamp with time zone": "java.time.ZonedDateTime", "time": "java.time.LocalTime",
+}  # fmt: skip
 
 
 def java_moment(value: str) -> str:
@@ -594,8 +624,7 @@ def _signed(shown: str, negative: bool, flags: str) -> str:
 
 def _integer_text(number: int, kind: str, flags: str, conversion: str) -> str:
     if conversion != "d":
-        bits = {"tinyint": 8, "smallint": 16, "integer": 32}.get(kind, 64)
-        shown = format(number & ((1 << bits) - 1), conversion)
+        shown = format(number & ((1 << 64) - 1), conversion)
         return ("0x" if "#" in flags and conversion in "xX" else "") + shown
     return _signed(f"{abs(number):,}" if "," in flags else str(abs(number)), number < 0, flags)
 
@@ -647,3 +676,12 @@ def ip(x: str) -> str:
         return str(ipaddress.ip_address(x))
     except ValueError:
         raise trino_error("INVALID_CAST_ARGUMENT", f"Cannot cast value to IPADDRESS: {x}") from None
+
+
+def ip_bytes(x: str) -> bytes:
+    """The 16 bytes of an address; an IPv4 address is mapped into IPv6."""
+    import ipaddress
+
+    found = ipaddress.ip_address(x)
+    mapped = b"" if found.version == 6 else bytes(10) + b"\xff\xff"
+    return mapped + found.packed

@@ -26,6 +26,9 @@ CREATE MACRO athena_double(x) AS CASE
   WHEN x = 0 THEN CASE WHEN signbit(x) THEN '-0.0' ELSE '0.0' END
   WHEN abs(x) >= 1e-3 AND abs(x) < 1e7 AND NOT contains(CAST(x AS VARCHAR), 'e') THEN CAST(x AS VARCHAR)
   ELSE athena_scientific(CAST(x AS VARCHAR)) END;
+CREATE MACRO athena_day(x) AS CASE WHEN year(x) BETWEEN 1 AND 9999 THEN strftime(x, '%Y-%m-%d')
+  ELSE CASE WHEN year(x) > 0 THEN '+' ELSE CASE WHEN year(x) < 0 THEN '-' ELSE '' END END
+  || printf('%04d', abs(year(x))) || strftime(x, '-%m-%d') END;
 CREATE MACRO athena_day_to_second(x) AS (CASE WHEN x < 0 THEN '-' ELSE '' END)
   || (abs(x) // 86400000) || ' ' || printf('%02d:%02d:%02d.%03d', abs(x) % 86400000 // 3600000,
      abs(x) % 3600000 // 60000, abs(x) % 60000 // 1000, abs(x) % 1000);
@@ -64,6 +67,8 @@ def rendered(sql: str, kind: Type, depth: int = 0) -> str:
             return f"athena_year_to_month({sql})"
         case "char":
             return f"rpad({sql}, {kind.params[0]}, ' ')"
+        case "date":
+            return f"athena_day({sql})"
         case "timestamp" | "timestamp with time zone" | "time" | "time with time zone":
             return moment_text(sql, kind)
         case "varchar" | "json" | "ipaddress":
@@ -103,9 +108,9 @@ def timestamp_text(sql: str, digits: int) -> str:
     if digits > 6:
         return f"substr(strftime({sql}, '%Y-%m-%d %H:%M:%S.%n'), 1, {20 + digits})"
     if digits == 0:
-        return f"strftime({sql}, '%Y-%m-%d %H:%M:%S')"
+        return f"(athena_day({sql}) || strftime({sql}, ' %H:%M:%S'))"
     cut = f"left(strftime({sql}, '.%f'), {digits + 1})"
-    return f"(strftime({sql}, '%Y-%m-%d %H:%M:%S') || {cut})"
+    return f"(athena_day({sql}) || strftime({sql}, ' %H:%M:%S') || {cut})"
 
 
 def time_text(sql: str, digits: int) -> str:

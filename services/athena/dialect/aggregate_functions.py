@@ -84,6 +84,9 @@ def _extreme(name: str) -> None:
                 ranked = f"CASE WHEN {x} IS NOT NULL THEN {{'n': NOT isnan({x}), 'v': {x}}} END"
                 listed = f"list_transform(max({ranked}, {n})@F@, lambda _g: _g.v)"
                 return Typed(listed, t.array(kind))
+            if comparison.key(x, kind) != x:
+                by = "arg_max" if name == "max" else "arg_min"
+                return Typed(f"{by}({x}, {comparison.key(x, kind)}, {n})@F@", t.array(kind))
             return Typed(f"{name}({x}, {n})@F@", t.array(kind))
         if kind.name in ("real", "double"):  # NaN loses
             number = f"CASE WHEN NOT isnan({args[0].sql}) THEN {args[0].sql} END"
@@ -91,6 +94,9 @@ def _extreme(name: str) -> None:
                 f"CAST(coalesce({name}({number})@F@, {name}({args[0].sql})@F@) AS {duck_type(kind)})",
                 kind,
             )
+        if comparison.key(args[0].sql, kind) != args[0].sql:  # of equal instants the first
+            by = "arg_max" if name == "max" else "arg_min"
+            return Typed(f"{by}({args[0].sql}, {comparison.key(args[0].sql, kind)})@F@", kind)
         return Typed(f"{name}({args[0].sql})@F@", kind)
 
 
@@ -108,7 +114,8 @@ def _by(name: str, duck: str) -> None:
             key = f"CASE WHEN isnan({key}) THEN CAST('{worst}' AS {duck_type(args[1].type)}) ELSE {key} END"
         if len(args) == 3:
             n = b.coerce(args[2], B, node).sql
-            return Typed(f"{duck}({args[0].sql}, {key}, {n})@F@", t.array(args[0].type))
+            rows = f"{duck}({{'v': {_typed(args[0])}}}, {key}, {n})@F@"  # a NULL counts, too
+            return Typed(f"list_transform({rows}, lambda _g: _g.v)", t.array(args[0].type))
         return Typed(f"{duck}_null({args[0].sql}, {key})@F@", args[0].type)
 
 
@@ -124,16 +131,6 @@ def array_agg(b: Any, node: Any, args: list[Typed]) -> Typed:
 
 def _typed(value: Typed) -> str:
     return value.sql if value.sql != "NULL" else f"CAST(NULL AS {duck_type(value.type)})"
-
-
-@aggregate("set_agg")
-def set_agg(b: Any, node: Any, args: list[Typed]) -> Typed:
-    return Typed(f"list(DISTINCT {args[0].sql})@F@", t.array(args[0].type))
-
-
-@aggregate("set_union")
-def set_union(b: Any, node: Any, args: list[Typed]) -> Typed:
-    return Typed(f"athena_distinct(flatten(list({args[0].sql})@F@))", args[0].type)
 
 
 @aggregate("arbitrary", "any_value")
@@ -155,7 +152,10 @@ def _of_doubles(name: str, sql: str, arguments: int = 1) -> None:
     @aggregate(name)
     def make(b: Any, node: Any, args: list[Typed]) -> Typed:
         need(b, node, name, args, arguments)
-        real = all(a.type.name == "real" for a in args)
+        if name in _REAL_FOR_ANY:
+            real = not any(a.type.name == "double" for a in args)
+        else:
+            real = name == "geometric_mean" and args[0].type.name in ("real", "decimal")
         values = [
             b.coerce(b.cast(a, D, node) if coercion.is_numeric(a.type) else a, D, node).sql
             for a in args
@@ -164,13 +164,25 @@ def _of_doubles(name: str, sql: str, arguments: int = 1) -> None:
         return Typed(f"CAST({made} AS FLOAT)", t.REAL) if real else Typed(made, D)
 
 
+#: The functions that have a signature of doubles and one of reals: what is neither becomes real.
+_REAL_FOR_ANY = frozenset((
+    "corr", "covar_pop", "covar_samp", "regr_slope", "regr_intercept",
+))  # fmt: skip
+
 for _name, _duck in (("stddev", "stddev_samp"), ("stddev_samp", "stddev_samp"), ("stddev_pop", "stddev_pop"),
                      ("variance", "var_samp"), ("var_samp", "var_samp"), ("var_pop", "var_pop"),
-                     ("skewness", "skewness"), ("kurtosis", "kurtosis")):  # fmt: skip
+                     ("kurtosis", "kurtosis")):  # fmt: skip
     _of_doubles(_name, f"{_duck}(@D@{{0}})@F@")
+_N = "count(@D@{0})@F@"
+#: Of the population: DuckDB corrects for a sample.
+_of_doubles(
+    "skewness",
+    f"CASE WHEN {_N} > 2 THEN skewness(@D@{{0}})@F@ * ({_N} - 2) / sqrt({_N} * ({_N} - 1)) END",
+)
 _of_doubles("geometric_mean", "exp(avg(ln({0}))@F@)")
-for _name in ("corr", "covar_pop", "covar_samp", "regr_slope", "regr_intercept", "regr_avgx", "regr_avgy",
-              "regr_count", "regr_r2", "regr_sxx", "regr_sxy", "regr_syy"):  # fmt: skip
+for _name in ("corr", "regr_slope", "regr_intercept"):  # where nothing varies: NULL
+    _of_doubles(_name, f"athena_number_or_null({_name}({{0}}, {{1}})@F@)", 2)
+for _name in ("covar_pop", "covar_samp"):
     _of_doubles(_name, f"{_name}({{0}}, {{1}})@F@", 2)
 
 
@@ -185,19 +197,24 @@ def approx_percentile(b: Any, node: Any, args: list[Typed]) -> Typed:
     need(b, node, "approx_percentile", args, 2, 3)
     if len(args) == 3:
         raise b.unsupported(node, "approx_percentile with weights")
-    x, kind = args[0], args[0].type
-    if not coercion.is_numeric(kind) or kind.name == "decimal":
-        x, kind = b.coerce(x, D, node), D
+    x = args[0]
+    if not coercion.is_numeric(x.type) and x.type.name != "unknown":
+        raise mismatch(b, node, "approx_percentile", args)
+    kind = B if coercion.is_integer(x.type) else t.REAL if x.type.name == "decimal" else x.type
+    x = coercion.coerced(x, kind if kind.name != "unknown" else B)
+    sorted_ = f"list_sort(list_filter(list({x.sql})@F@, lambda _g: _g IS NOT NULL))"
     if args[1].type.name == "array":
         shares = b.coerce(args[1], t.array(D), node).sql
-        return Typed(
-            f"CAST(quantile_disc({x.sql}, {shares})@F@ AS {duck_type(kind)}[])", t.array(kind)
-        )
-    return Typed(f"quantile_disc({x.sql}, {b.coerce(args[1], D, node).sql})@F@", kind)
+        picked = f"list_transform({shares}, lambda _p: athena_percentile({sorted_}, _p))"
+        return Typed(f"CASE WHEN len({sorted_}) > 0 THEN {picked} END", t.array(x.type))
+    return Typed(f"athena_percentile({sorted_}, {b.coerce(args[1], D, node).sql})", x.type)
 
 
 @aggregate("histogram")
 def histogram(b: Any, node: Any, args: list[Typed]) -> Typed:
+    need(b, node, "histogram", args, 1)
+    if comparison.holds_zones(args[0].type):
+        raise b.unsupported(node, f"histogram of {args[0].type}")
     kind = t.map_of(args[0].type, B)
     return Typed(f"CAST(histogram({args[0].sql})@F@ AS {duck_type(kind)})", kind)
 
@@ -206,6 +223,12 @@ def histogram(b: Any, node: Any, args: list[Typed]) -> Typed:
 def approx_most_frequent(b: Any, node: Any, args: list[Typed]) -> Typed:
     need(b, node, "approx_most_frequent", args, 3)
     n, value = b.coerce(args[0], B, node).sql, args[1]
+    if coercion.is_integer(value.type):
+        value = coercion.coerced(value, B)
+    elif value.type.name == "varchar":
+        value = Typed(value.sql, t.VARCHAR)
+    else:
+        raise mismatch(b, node, "approx_most_frequent", args)
     kind = t.map_of(value.type, B)
     counts = f"map_entries(histogram({value.sql})@F@)"
     top = f"list_sort(list_transform({counts}, lambda _x: {{'n': CAST(_x.value AS BIGINT), 'k': _x.key}}), 'DESC')[1:{n}]"
@@ -221,9 +244,12 @@ def _map_aggregate(name: str) -> None:
         key, value = args
         entry = f"CASE WHEN {key.sql} IS NOT NULL THEN {{'key': {key.sql}, 'value': {_typed(value)}}} END"
         listed = f"list_filter(list({entry}@O@)@F@, lambda _x: _x IS NOT NULL)"
+        some = f"CASE WHEN len({listed}) > 0 THEN"
         if name == "map_agg":
-            return Typed(f"athena_first_of_keys({listed})", t.map_of(key.type, value.type))
-        return Typed(f"athena_multimap({listed})", t.map_of(key.type, t.array(value.type)))
+            kind = t.map_of(key.type, value.type)
+            return Typed(f"{some} athena_first_of_keys({listed}) END", kind)
+        kind = t.map_of(key.type, t.array(value.type))
+        return Typed(f"{some} athena_multimap({listed}) END", kind)
 
 
 _map_aggregate("map_agg")
@@ -235,10 +261,10 @@ def map_union(b: Any, node: Any, args: list[Typed]) -> Typed:
     need(b, node, "map_union", args, 1)
     if args[0].type.name != "map":
         raise mismatch(b, node, "map_union", args)
-    entries = (
-        f"flatten(list_filter(list(map_entries({args[0].sql}))@F@, lambda _x: _x IS NOT NULL))"
+    maps = f"list_filter(list(map_entries({args[0].sql}))@F@, lambda _x: _x IS NOT NULL)"
+    return Typed(
+        f"CASE WHEN len({maps}) > 0 THEN athena_first_of_keys(flatten({maps})) END", args[0].type
     )
-    return Typed(f"athena_first_of_keys({entries})", args[0].type)
 
 
 @aggregate("listagg")
@@ -261,16 +287,6 @@ for _name, _duck in (
     _bits(_name, _duck)
 
 
-@aggregate("entropy")
-def entropy(b: Any, node: Any, args: list[Typed]) -> Typed:
-    x = b.coerce(args[0], D, node).sql
-    total = f"sum({x})@F@"
-    return Typed(
-        f"coalesce(log2({total}) - sum(CASE WHEN {x} > 0 THEN {x} * log2({x}) ELSE 0 END)@F@ / {total}, 0)",
-        D,
-    )
-
-
 @aggregate("approx_set", "make_set_digest")
 def approx_set(b: Any, node: Any, args: list[Typed]) -> Typed:
     """A sketch is kept as the exact set; only `cardinality` can look into it."""
@@ -285,6 +301,10 @@ def reduce_agg(b: Any, node: Any, nodes: Sequence[Any], scope: Scope) -> Typed:
     try:
         value, state = b.bind(nodes[0], scope), b.bind(nodes[1], scope)
         names, body = b.bind_lambda(nodes[2], [state.type, value.type], scope)
+        wider = coercion.common(state.type, body.type)
+        if wider is not None and wider != state.type:  # `0` and doubles: the state is a double
+            state = coercion.coerced(state, wider)
+            names, body = b.bind_lambda(nodes[2], [wider, value.type], scope)
     finally:
         b.in_aggregate = before
     kind = duck_type(state.type)

@@ -95,7 +95,7 @@ def array_position(b: Any, node: Any, args: list[Typed]) -> Typed:
     if len(args) == 3:
         raise b.unsupported(node, "array_position with an instance")
     x, e, kind = _with_element(b, node, "array_position", args)
-    if comparison.needs_care(kind):
+    if comparison.needs_care(kind) or kind.name in ("real", "double"):
         v = b.fresh("_x")
         tests = (
             f"list_position(list_transform({x}, lambda {v}: {comparison.equal(v, e, kind)}), true)"
@@ -196,8 +196,9 @@ def array_join(b: Any, node: Any, args: list[Typed]) -> Typed:
     if len(args) == 3:
         shown = f"coalesce({shown}, {text_of(b, node, args[2])})"
     joined = f"array_to_string(list_transform({x.sql}, lambda {v}: {shown}), {text_of(b, node, args[1])})"
+    given = " AND ".join(f"{text_of(b, node, a)} IS NOT NULL" for a in args[1:])
     return Typed(
-        f"CASE WHEN {x.sql} IS NOT NULL AND {text_of(b, node, args[1])} IS NOT NULL THEN coalesce({joined}, '') END",
+        f"CASE WHEN {x.sql} IS NOT NULL AND {given} THEN coalesce({joined}, '') END",
         t.VARCHAR,
     )
 
@@ -351,7 +352,10 @@ def zip_(b: Any, node: Any, args: list[Typed]) -> Typed:
 def flatten(b: Any, node: Any, args: list[Typed]) -> Typed:
     need(b, node, "flatten", args, 1)
     kind = args[0].type
-    if kind.name != "array" or kind.args[0].name not in ("array", "unknown"):
+    if kind.name == "unknown" or (kind.name == "array" and kind.args[0].name == "unknown"):
+        empty = f"CASE WHEN {args[0].sql} IS NOT NULL THEN CAST([] AS INTEGER[]) END"
+        return Typed(empty, t.array(t.UNKNOWN))
+    if kind.name != "array" or kind.args[0].name != "array":
         raise mismatch(b, node, "flatten", args)
     inner = kind.args[0] if kind.args[0].name == "array" else t.array(t.UNKNOWN)
     return Typed(f"flatten(list_filter({args[0].sql}, lambda _z: _z IS NOT NULL))", inner)
@@ -389,7 +393,14 @@ def repeat(b: Any, node: Any, args: list[Typed]) -> Typed:
     need(b, node, "repeat", args, 2)
     n = b.coerce(args[1], B, node).sql
     value = args[0].sql if args[0].sql != "NULL" else "CAST(NULL AS INTEGER)"
-    return Typed(f"list_transform(range(0, {n}), lambda _z: {value})", t.array(args[0].type))
+    problem = b.fail(
+        "'INVALID_FUNCTION_ARGUMENT: count argument of repeat function must be greater than or equal to 0'"
+    )
+    made = f"list_transform(range(0, {n}), lambda _z: {value})"
+    return Typed(f"CASE WHEN {n} < 0 THEN {problem} ELSE {made} END", t.array(args[0].type))
+
+
+_SEQUENCE = "'INVALID_FUNCTION_ARGUMENT: sequence stop value should be greater than or equal to start value if step is greater than zero otherwise stop should be less than or equal to start'"
 
 
 @function("sequence")
@@ -402,9 +413,7 @@ def sequence(b: Any, node: Any, args: list[Typed]) -> Typed:
             if len(args) == 3
             else f"CASE WHEN {first.sql} <= {last.sql} THEN 1 ELSE -1 END"
         )
-        problem = b.fail(
-            "'INVALID_FUNCTION_ARGUMENT: sequence stop value should be greater than or equal to start value if step is greater than zero otherwise stop should be less than or equal to start'"
-        )
+        problem = b.fail(_SEQUENCE)
         wrong = f"({step} > 0 AND {last.sql} < {first.sql}) OR ({step} < 0 AND {last.sql} > {first.sql}) OR {step} = 0"
         series = f"generate_series(CAST({first.sql} AS BIGINT), CAST({last.sql} AS BIGINT), CAST({step} AS BIGINT))"
         return Typed(f"CASE WHEN {wrong} THEN {problem} ELSE {series} END", t.array(B))
@@ -420,7 +429,14 @@ def sequence(b: Any, node: Any, args: list[Typed]) -> Typed:
     series = (
         f"generate_series(CAST({first.sql} AS TIMESTAMP), CAST({last.sql} AS TIMESTAMP), {step})"
     )
-    return Typed(f"CAST({series} AS {duck_type(kind)}[])", t.array(kind))
+    forward = f"{args[2].sql} > 0" if len(args) == 3 else f"{first.sql} <= {last.sql}"
+    wrong = (
+        f"({forward} AND {last.sql} < {first.sql}) OR (NOT {forward} AND {last.sql} > {first.sql})"
+    )
+    return Typed(
+        f"CASE WHEN {wrong} THEN {b.fail(_SEQUENCE)} ELSE CAST({series} AS {duck_type(kind)}[]) END",
+        t.array(kind),
+    )
 
 
 @function("shuffle")

@@ -9,6 +9,8 @@ from services.athena.dialect.typed import Typed, text
 from services.athena.errors import SqlRefused
 from services.athena.trino_types import Type, duck_type
 
+#: How messages name a type.
+_SHORT = {"integer": "INT"}
 _RANGE = {"tinyint": 7, "smallint": 15, "integer": 31, "bigint": 63}
 
 
@@ -41,7 +43,7 @@ def _cast(sql: str, given: Type, wanted: Type, lenient: bool, depth: int) -> str
     if wanted.name in ("varchar", "char"):
         return _to_text(sql, given, wanted, lenient)
     maker = _MAKERS.get(wanted.name)
-    if maker is None:
+    if maker is None or given.name == "char":
         raise CastRefused(f"Cannot cast {given} to {wanted}")
     return maker(sql, given, wanted, lenient)
 
@@ -87,21 +89,29 @@ def _to_text(sql: str, given: Type, wanted: Type, lenient: bool) -> str:
         ):
             shown = f"substr({shown}, 1, {wanted.params[0]})"
         return f"rtrim({shown}, ' ')" if wanted.name == "char" else shown
-    if given.name == "varbinary" or given.args:
+    if given.name == "varbinary" or given.args or wanted.name == "char":
         raise CastRefused(f"Cannot cast {given} to {wanted}")
-    shown = f"athena_real_text({sql})" if given.name == "real" else rendering.rendered(sql, given)
-    if given.name == "double":
-        shown = f"athena_double_text({sql})"
+    shown = rendering.rendered(sql, given)
+    named = shown
+    if given.name == "real":
+        shown = named = f"athena_real_text({sql})"
+    elif given.name == "double":
+        named, shown = (
+            f"{shown} || ' (' || athena_double_text({sql}) || ')'",
+            f"athena_double_text({sql})",
+        )
+    elif given.name == "date":
+        shown = named = f"ltrim({shown}, '+')"
     if not wanted.params:
         return shown
     length = wanted.params[0]
-    problem = f"'INVALID_CAST_ARGUMENT: Value ' || {shown} || ' cannot be represented as {wanted}'"
+    problem = f"'INVALID_CAST_ARGUMENT: Value ' || {named} || ' cannot be represented as {wanted}'"
     return f"CASE WHEN length({shown}) > {length} THEN {fail(problem, lenient)} ELSE {shown} END"
 
 
 def _bad_text(sql: str, wanted: Type, lenient: bool) -> str:
     return fail(
-        f"'INVALID_CAST_ARGUMENT: Cannot cast ''' || {sql} || ''' to {str(wanted).upper()}'",
+        f"'INVALID_CAST_ARGUMENT: Cannot cast ''' || {sql} || ''' to {_SHORT.get(wanted.name, str(wanted).upper())}'",
         lenient,
     )
 
@@ -115,7 +125,7 @@ def _text_value(sql: str, given: Type) -> str:
 
 
 def _boolean(sql: str, given: Type, wanted: Type, lenient: bool) -> str:
-    if given.name in ("varchar", "char"):
+    if given.name == "varchar":
         return (
             f"CASE WHEN lower({sql}) IN ('t', 'true', '1') THEN true WHEN lower({sql}) IN ('f', 'false', '0') "
             f"THEN false WHEN {sql} IS NOT NULL THEN CAST({_bad_text(sql, wanted, lenient)} AS BOOLEAN) END"
@@ -127,7 +137,7 @@ def _boolean(sql: str, given: Type, wanted: Type, lenient: bool) -> str:
 
 def _integer(sql: str, given: Type, wanted: Type, lenient: bool) -> str:
     kind = duck_type(wanted)
-    if given.name in ("varchar", "char"):
+    if given.name == "varchar":
         trimmed = f"trim({sql})"
         parsed = f"CASE WHEN regexp_full_match({trimmed}, '[+-]?[0-9]+') THEN TRY_CAST({trimmed} AS {kind}) END"
         return f"CASE WHEN {sql} IS NOT NULL THEN coalesce({parsed}, CAST({_bad_text(sql, wanted, lenient)} AS {kind})) END"
@@ -141,13 +151,33 @@ def _integer(sql: str, given: Type, wanted: Type, lenient: bool) -> str:
         )
     if given.name == "decimal":
         rounded = f"TRY_CAST(athena_round_decimal({sql}) AS {kind})"
-        return _ranged(sql, rounded, wanted, lenient, f"CAST({sql} AS VARCHAR)")
-    if given.name in ("real", "double"):
-        away = f"athena_round_half_up({sql})"
-        return _ranged(
-            sql, f"TRY_CAST({away} AS {kind})", wanted, lenient, f"CAST({sql} AS VARCHAR)"
+        problem = fail(
+            f"'INVALID_CAST_ARGUMENT: Cannot cast ''' || CAST({sql} AS VARCHAR) || ''' to {wanted.name.upper()}'",
+            lenient,
         )
+        return (
+            f"CASE WHEN {sql} IS NOT NULL THEN coalesce({rounded}, CAST({problem} AS {kind})) END"
+        )
+    if given.name in ("real", "double"):
+        return _from_floating(sql, given, wanted, lenient)
     raise CastRefused(f"Cannot cast {given} to {wanted}")
+
+
+def _from_floating(sql: str, given: Type, wanted: Type, lenient: bool) -> str:
+    """Half away from zero; what does not fit is refused, but a real becomes the nearest bigint."""
+    kind, shown = duck_type(wanted), f"athena_double({sql})"
+    tried = f"TRY_CAST(athena_round_half_up({sql}) AS {kind})"
+    if wanted.name == "bigint" and given.name == "double":
+        problem = f"'INVALID_CAST_ARGUMENT: Unable to cast ' || {shown} || ' to bigint'"
+        return f"CASE WHEN {sql} IS NOT NULL THEN coalesce({tried}, CAST({fail(problem, lenient)} AS {kind})) END"
+    nan = fail(f"'INVALID_CAST_ARGUMENT: Cannot cast {given.name} NaN to {wanted.name}'", lenient)
+    beyond = _out_of_range(shown, wanted, lenient)
+    if wanted.name == "bigint":
+        beyond = f"CASE WHEN {sql} > 0 THEN '9223372036854775807' ELSE '-9223372036854775808' END"
+    return (
+        f"CASE WHEN isnan({sql}) THEN CAST({nan} AS {kind}) "
+        f"WHEN {sql} IS NOT NULL THEN coalesce({tried}, CAST({beyond} AS {kind})) END"
+    )
 
 
 def _ranged(sql: str, tried: str, wanted: Type, lenient: bool, shown: str) -> str:
@@ -157,12 +187,17 @@ def _ranged(sql: str, tried: str, wanted: Type, lenient: bool, shown: str) -> st
 
 def _floating(sql: str, given: Type, wanted: Type, lenient: bool) -> str:
     kind = duck_type(wanted)
-    if given.name in ("varchar", "char"):
+    if given.name == "varchar":
         clean = f"trim({sql})"
         number = "[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?[fFdD]?|[+-]?(NaN|Infinity)"
         cut = f"regexp_replace({clean}, '[fFdD]$', '')"
         parsed = f"CASE WHEN regexp_full_match({clean}, '{number}') THEN TRY_CAST(CASE WHEN ends_with({clean}, 'y') OR ends_with({clean}, 'N') THEN {clean} ELSE {cut} END AS {kind}) END"
         return f"CASE WHEN {sql} IS NOT NULL THEN coalesce({parsed}, CAST({_bad_text(sql, wanted, lenient)} AS {kind})) END"
+    if given.name == "double":  # beyond a real's range: infinite
+        infinite = f"CAST(CASE WHEN {sql} > 0 THEN 'Infinity' ELSE '-Infinity' END AS {kind})"
+        return (
+            f"CASE WHEN {sql} IS NOT NULL THEN coalesce(TRY_CAST({sql} AS {kind}), {infinite}) END"
+        )
     if given.name == "boolean" or coercion.is_numeric(given):
         return f"CAST({sql} AS {kind})"
     raise CastRefused(f"Cannot cast {given} to {wanted}")
@@ -170,10 +205,21 @@ def _floating(sql: str, given: Type, wanted: Type, lenient: bool) -> str:
 
 def _decimal(sql: str, given: Type, wanted: Type, lenient: bool) -> str:
     kind = duck_type(wanted)
-    problem = f"'Cannot cast {given.name.upper()} ''' || CAST({sql} AS VARCHAR) || ''' to {str(wanted).upper().replace(',', ', ')}'"
+    source = (
+        str(given).upper().replace(",", ", ") if given.name == "decimal" else given.name.upper()
+    )
+    shown = (
+        f"athena_double({sql})" if given.name in ("real", "double") else f"CAST({sql} AS VARCHAR)"
+    )
+    problem = (
+        f"'Cannot cast {source} ''' || {shown} || ''' to {str(wanted).upper().replace(',', ', ')}'"
+    )
+    if given.name == "varchar":
+        number = r"^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?$"
+        problem += f" || CASE WHEN regexp_matches({sql}, '{number}') THEN '. Value too large.' ELSE '. Value is not a number.' END"
     failed = fail(f"'INVALID_CAST_ARGUMENT: ' || {problem}", lenient)
-    if given.name in ("varchar", "char"):
-        exact = f"athena_text_decimal({sql}, {wanted.precision}, {wanted.scale})"
+    if given.name == "varchar":
+        exact = f"CASE WHEN NOT regexp_matches({sql}, '\\s') THEN athena_text_decimal({sql}, {wanted.precision}, {wanted.scale}) END"
         return f"CASE WHEN {sql} IS NOT NULL THEN coalesce(TRY_CAST({exact} AS {kind}), CAST({failed} AS {kind})) END"
     if given.name == "boolean":
         return f"CAST(CAST({sql} AS INTEGER) AS {kind})"
@@ -197,16 +243,18 @@ def _decimal(sql: str, given: Type, wanted: Type, lenient: bool) -> str:
 
 
 def _varbinary(sql: str, given: Type, wanted: Type, lenient: bool) -> str:
-    if given.name in ("varchar", "char"):
+    if given.name == "varchar":
         return f"encode({coercion.convert(sql, given, t.VARCHAR)})"
     if given.name == "uuid":
         return f"unhex(replace(CAST({sql} AS VARCHAR), '-', ''))"
+    if given.name == "ipaddress":
+        return f"athena_ip_bytes({sql})"
     raise CastRefused(f"Cannot cast {given} to {wanted}")
 
 
 def _date(sql: str, given: Type, wanted: Type, lenient: bool) -> str:
     match given.name:
-        case "varchar" | "char":
+        case "varchar":
             parsed = f"TRY_CAST(ltrim(athena_date_text({sql}), '+') AS DATE)"
             problem = fail(
                 f"'INVALID_CAST_ARGUMENT: Value cannot be cast to date: ' || {sql}", lenient
@@ -242,10 +290,11 @@ def _timestamp(sql: str, given: Type, wanted: Type, lenient: bool) -> str:
             else sql
         )
     match given.name:
-        case "varchar" | "char":
+        case "varchar":
             parsed = f"athena_parse_timestamp({sql})"
             problem = fail(
-                f"'INVALID_CAST_ARGUMENT: Value cannot be cast to timestamp: ' || {sql}", lenient
+                f"'INVALID_CAST_ARGUMENT: Value cannot be cast to timestamp: ' || trim({sql})",
+                lenient,
             )
             moment = f"CASE WHEN {sql} IS NOT NULL THEN coalesce({parsed}, CAST({problem} AS TIMESTAMP)) END"
             return rounded(moment, 6, digits)
@@ -258,15 +307,17 @@ def _timestamp(sql: str, given: Type, wanted: Type, lenient: bool) -> str:
             return rounded(f"athena_local({sql})", given.precision, digits)
         case "time":
             return rounded(f"(CURRENT_DATE + {sql})", given.precision, digits)
+        case "time with time zone":
+            return rounded(f"(CURRENT_DATE + ({sql}).t)", given.precision, digits)
     raise CastRefused(f"Cannot cast {given} to {wanted}")
 
 
 def _timestamp_tz(sql: str, given: Type, wanted: Type, lenient: bool) -> str:
     digits = wanted.precision
     match given.name:
-        case "varchar" | "char":
+        case "varchar":
             problem = fail(
-                f"'INVALID_CAST_ARGUMENT: Value cannot be cast to timestamp with time zone: ' || {sql}",
+                f"'INVALID_CAST_ARGUMENT: Value cannot be cast to timestamp: ' || trim({sql})",
                 lenient,
             )
             parsed = f"athena_parse_zoned({sql})"
@@ -275,6 +326,10 @@ def _timestamp_tz(sql: str, given: Type, wanted: Type, lenient: bool) -> str:
             return _round_zoned(value, 6, digits)
         case "date" | "timestamp" | "time":
             return f"athena_zoned({_timestamp(sql, given, t.timestamp(digits), lenient)}, 'UTC')"
+        case "time with time zone":
+            return (
+                f"athena_zoned({_timestamp(sql, given, t.timestamp(digits), lenient)}, ({sql}).z)"
+            )
         case "timestamp with time zone":
             return _round_zoned(sql, given.precision, digits)
     raise CastRefused(f"Cannot cast {given} to {wanted}")
@@ -289,7 +344,7 @@ def _round_zoned(sql: str, given: int, wanted: int) -> str:
 def _time(sql: str, given: Type, wanted: Type, lenient: bool) -> str:
     digits = wanted.precision
     match given.name:
-        case "varchar" | "char":
+        case "varchar":
             shape = r"^\\d{1,2}:\\d{1,2}(:\\d{1,2}(\\.\\d+)?)?$".replace("\\\\", "\\")
             parsed = f"CASE WHEN regexp_matches({sql}, {text(shape)}) THEN TRY_CAST({sql} || CASE WHEN regexp_matches({sql}, '^[0-9]+:[0-9]+$') THEN ':00' ELSE '' END AS TIME) END"
             problem = fail(
@@ -313,8 +368,22 @@ def _time(sql: str, given: Type, wanted: Type, lenient: bool) -> str:
 def _time_tz(sql: str, given: Type, wanted: Type, lenient: bool) -> str:
     if given.name == "time with time zone":
         return f"CASE WHEN {sql} IS NOT NULL THEN {{'t': {rounded(f'({sql}).t', given.precision, wanted.precision, 'TIME')}, 'z': ({sql}).z}} END"
+    clock = Type("time", wanted.params)
+    if given.name == "varchar":
+        zone = f"regexp_extract({sql}, '[+-][0-9]{{1,2}}(:?[0-9]{{2}})?$')"
+        bare = f"trim(left({sql}, length({sql}) - length({zone})))"
+        problem = fail(
+            f"'INVALID_CAST_ARGUMENT: Value cannot be cast to time with time zone: ' || {sql}",
+            lenient,
+        )
+        kind = duck_type(wanted)
+        parsed = f"{{'t': TRY({_time(bare, t.VARCHAR, clock, True)}), 'z': CASE WHEN {zone} = '' THEN '+00:00' ELSE athena_clock_zone({zone}) END}}"
+        return f"CASE WHEN {sql} IS NOT NULL THEN CASE WHEN TRY({_time(bare, t.VARCHAR, clock, True)}) IS NULL THEN CAST({problem} AS {kind}) ELSE {parsed} END END"
+    if given.name == "timestamp with time zone":
+        minutes = f"((epoch_us(athena_local({sql})) - epoch_us(({sql}).t)) // 60000000)"
+        return f"CASE WHEN {sql} IS NOT NULL THEN {{'t': {_time(sql, given, clock, lenient)}, 'z': athena_clock_offset({minutes})}} END"
     if given.name in ("time", "timestamp"):
-        return f"CASE WHEN {sql} IS NOT NULL THEN {{'t': {_time(sql, given, Type('time', wanted.params), lenient)}, 'z': '+00:00'}} END"
+        return f"CASE WHEN {sql} IS NOT NULL THEN {{'t': {_time(sql, given, clock, lenient)}, 'z': '+00:00'}} END"
     raise CastRefused(f"Cannot cast {given} to {wanted}")
 
 
@@ -322,7 +391,10 @@ def _uuid(sql: str, given: Type, wanted: Type, lenient: bool) -> str:
     if given.name not in ("varchar", "varbinary"):
         raise CastRefused(f"Cannot cast {given} to {wanted}")
     source = f"hex({sql})" if given.name == "varbinary" else sql
-    problem = fail(f"'INVALID_CAST_ARGUMENT: Cannot cast value to UUID: ' || {source}", lenient)
+    message = f"'INVALID_CAST_ARGUMENT: Cannot cast value to UUID: ' || {sql}"
+    if given.name == "varbinary":
+        message = f"'INVALID_CAST_ARGUMENT: Invalid UUID binary length: ' || octet_length({sql})"
+    problem = fail(message, lenient)
     return f"CASE WHEN {sql} IS NOT NULL THEN coalesce(TRY_CAST({source} AS UUID), CAST({problem} AS UUID)) END"
 
 

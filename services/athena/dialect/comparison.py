@@ -8,13 +8,29 @@ from services.athena.trino_types import Type
 _MIRROR = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
 
 
-def key(sql: str, kind: Type) -> str:
+def key(sql: str, kind: Type, depth: int = 0) -> str:
     """What stands for a value where DuckDB compares natively (ORDER BY, joins, DISTINCT)."""
     if kind.name == "timestamp with time zone":
         return f"({sql}).t"
     if kind.name == "time with time zone":
         return f"athena_time_utc({sql})"
+    if kind.name == "row" and holds_zones(kind):
+        parts = ", ".join(
+            f"'{n}': {key(f'({sql}).{n}', x, depth + 1)}"
+            for n, x in zip(t.struct_names(kind), kind.args, strict=True)
+        )
+        return f"CASE WHEN {sql} IS NOT NULL THEN {{{parts}}} END"
+    if kind.name == "array" and holds_zones(kind):
+        item = f"_z{depth}"
+        return f"list_transform({sql}, lambda {item}: {key(item, kind.args[0], depth + 1)})"
     return sql
+
+
+def order_key(sql: str, kind: Type, nulls_first: bool) -> str:
+    """What ORDER BY sorts by: beside NULLS FIRST a NaN is the smallest, else the largest."""
+    if nulls_first and kind.name in ("real", "double"):
+        return f"CASE WHEN {sql} IS NOT NULL THEN {{'n': NOT isnan({sql}), 'v': {sql}}} END"
+    return key(sql, kind)
 
 
 def needs_care(kind: Type) -> bool:
@@ -80,6 +96,11 @@ def _row_order(operator: str, a: str, b: str, kind: Type) -> str:
         here = compare(last, f"({a}).{name}", f"({b}).{name}", inner)
         parts.append("(" + " AND ".join([*before, here]) + ")")
     return "(" + " OR ".join(parts) + ")"
+
+
+def holds_zones(kind: Type) -> bool:
+    """Are there values that are equal and still look different, by their zones?"""
+    return kind.name.endswith("with time zone") or any(holds_zones(x) for x in kind.args)
 
 
 def holds_floats(kind: Type) -> bool:

@@ -324,13 +324,6 @@ def _cast(b: ExpressionBinder, node: exp.Cast, scope: Scope) -> Typed:
     if node._meta and node._meta.get("literal"):
         return _typed_literal(b, node)
     wanted = type_names.from_node(node.to, b, node)
-    if (
-        wanted.name == "timestamp"
-        and isinstance(node, exp.Cast)
-        and isinstance(node.this, exp.Cast)
-        and False
-    ):
-        return b.bind(node.this, scope)
     return b.cast(b.bind(node.this, scope), wanted, node)
 
 
@@ -644,7 +637,9 @@ def _like(b: ExpressionBinder, node: Any, scope: Scope) -> Typed:
         (value, node.this, "Left side of"),
         (pattern, node.expression, "Pattern for"),
     ):
-        if item.type.name not in ("varchar", "char", "unknown"):
+        if item.type.name not in ("varchar", "unknown") and (
+            item.type.name != "char" or item is pattern
+        ):
             raise b.refused(
                 side,
                 f"{word} LIKE expression must evaluate to a varchar (actual: {item.type})",
@@ -665,6 +660,7 @@ def _like(b: ExpressionBinder, node: Any, scope: Scope) -> Typed:
             and escape.constant
             and pattern.is_constant
             and pattern.constant is not None
+            and value.type.name != "unknown"
         ):
             if _bad_escape(pattern.constant, escape.constant):
                 raise b.refused(
@@ -793,7 +789,7 @@ def _extract(b: ExpressionBinder, node: exp.Extract, scope: Scope) -> Typed:
 
 def _normalize(b: ExpressionBinder, node: Any, scope: Scope) -> Typed:
     form = node.args.get("form")
-    word = form.name.upper() if form is not None else "NFC"
+    word = form.name.upper() if isinstance(form, exp.Expr) else "NFC"
     value = b.bind_as(node.this, scope, t.VARCHAR)
     return Typed(f"athena_normalize({value.sql}, '{word}')", t.VARCHAR)
 

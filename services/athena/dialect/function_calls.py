@@ -95,6 +95,8 @@ class CallBinder(PatternBinder):
         try:
             distinct, order, plain = self._modifiers(arguments, scope)
             values = [self.bind(a, scope) for a in plain]
+            if distinct and name != "count" and any(comparison.holds_zones(v.type) for v in values):
+                raise self.unsupported(node, f"{name}(DISTINCT …) of {values[0].type}")
             made = AGGREGATES[name](self, node, values)
         finally:
             self.in_aggregate = False
@@ -124,7 +126,14 @@ class CallBinder(PatternBinder):
             value = self.bind(ordered.this, scope)
             direction = "DESC" if ordered.args.get("desc") else "ASC"
             nulls = "FIRST" if ordered.args.get("nulls_first") else "LAST"
-            items.append(f"{comparison.key(value.sql, value.type)} {direction} NULLS {nulls}")
+            if not comparison.orderable(value.type) and value.type.name != "unknown":
+                raise self.refused(
+                    ordered.this,
+                    f"ORDER BY can only be applied to orderable types (actual: {value.type})",
+                    "TYPE_MISMATCH",
+                )
+            by = comparison.order_key(value.sql, value.type, nulls == "FIRST")
+            items.append(f"{by} {direction} NULLS {nulls}")
         return " ORDER BY " + ", ".join(items)
 
     def filtered(self, node: exp.Filter, scope: Scope, ending: str = "") -> Typed:

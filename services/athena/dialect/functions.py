@@ -53,6 +53,9 @@ def aggregate(*names: str) -> Callable[[Maker], Maker]:
     return register
 
 
+#: As a result: a varchar of the first argument's length.
+SAME = Type("varchar", (-1,))
+
 Signature = tuple[Sequence[Type], Type, str]
 
 
@@ -70,9 +73,22 @@ def _by_signature(name: str, signatures: Sequence[Signature]) -> Maker:
             raise mismatch(b, node, name, args, [s[0] for s in signatures])
         wanted, result, template = (exact or loose)[0]
         values = [coercion.coerced(a, w).sql for a, w in zip(args, wanted, strict=True)]
-        return Typed(template.format(*values), result)
+        return Typed(template.format(*values), _resolved(result, args))
 
     return make
+
+
+def _resolved(result: Type, args: Sequence[Typed]) -> Type:
+    if result == SAME:
+        return as_long_as(args[0].type)
+    return t.array(_resolved(result.args[0], args)) if result.name == "array" else result
+
+
+def as_long_as(kind: Type) -> Type:
+    """The varchar of a text that is never longer than a value of this type."""
+    if kind.name == "unknown":
+        return t.varchar(0)
+    return Type("varchar", kind.params) if kind.name in ("varchar", "char") else t.VARCHAR
 
 
 def _same(given: Type, wanted: Type) -> bool:

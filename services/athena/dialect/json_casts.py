@@ -25,9 +25,9 @@ def to_json(sql: str, given: Type, depth: int = 0) -> str:
         case "real" | "double":
             name = "athena_json_real" if given.name == "real" else "athena_json_double"
             return f"CASE WHEN isfinite({sql}) THEN {name}({sql}) WHEN {sql} IS NOT NULL THEN '\"' || {name}({sql}) || '\"' END"
-        case "varchar" | "char":
+        case "varchar":
             return f"athena_json_quote({sql})"
-        case "date" | "timestamp" | "timestamp with time zone" | "time":
+        case "date" | "timestamp":
             return f"('\"' || {rendering.rendered(sql, given)} || '\"')"
         case "array":
             inner = f"coalesce({to_json(v, given.args[0], depth + 1)}, 'null')"
@@ -49,11 +49,15 @@ def to_json(sql: str, given: Type, depth: int = 0) -> str:
     raise CastRefused(f"Cannot cast {given} to json")
 
 
+_KEYS = ("boolean", "tinyint", "smallint", "integer", "bigint", "real", "double", "decimal", "varchar",
+         "unknown")  # fmt: skip
+
+
 def _map_key(sql: str, kind: Type) -> str:
     from services.athena import rendering
     from services.athena.dialect.casts import CastRefused
 
-    if kind.args or kind.name in ("varbinary",):
+    if kind.name not in _KEYS:
         raise CastRefused(f"Cannot cast a map with keys of {kind} to json")
     return rendering.rendered(sql, kind)
 
@@ -71,9 +75,8 @@ def _row(sql: str, given: Type, depth: int) -> str:
 
 def from_json(sql: str, wanted: Type, lenient: bool, depth: int = 0) -> str:
     """JSON text as a SQL value: a Python function checks and shapes, DuckDB types."""
-    if wanted.name in ("varchar", "char"):
-        shown = f"athena_json_scalar({sql}, 'varchar')"
-        return f"substr({shown}, 1, {wanted.params[0]})" if wanted.params else shown
+    if wanted.name == "varchar":
+        return f"athena_json_scalar({sql}, '{wanted}')"
     if wanted.name in ("array", "map", "row"):
         return _nested(sql, wanted, lenient)
     if wanted.name == "decimal":
@@ -81,8 +84,6 @@ def from_json(sql: str, wanted: Type, lenient: bool, depth: int = 0) -> str:
         return f"CAST({exact} AS {duck_type(wanted)})"
     if wanted.name in ("boolean", "tinyint", "smallint", "integer", "bigint", "real", "double"):
         return f"CAST(athena_json_scalar({sql}, '{wanted.name}') AS {duck_type(wanted)})"
-    if wanted.name in ("date", "timestamp"):
-        return f"CAST(athena_json_scalar({sql}, 'varchar') AS {duck_type(wanted)})"
     from services.athena.dialect.casts import CastRefused
 
     raise CastRefused(f"Cannot cast json to {wanted}")

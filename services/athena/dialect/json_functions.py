@@ -7,10 +7,17 @@ from typing import Any
 
 from services.athena import trino_types as t
 from services.athena.dialect import type_names
-from services.athena.dialect.functions import function, lambda_function, mismatch, overloads
+from services.athena.dialect.functions import (
+    SAME,
+    function,
+    lambda_function,
+    mismatch,
+    overloads,
+)
 from services.athena.dialect.json_casts import to_json
 from services.athena.dialect.typed import Scope, Typed, text
 from services.athena.json_paths import EMPTY_SEQUENCE
+from services.athena.trino_types import Type
 
 V, J, B, BOOL = t.VARCHAR, t.JSON, t.BIGINT, t.BOOLEAN
 
@@ -18,7 +25,7 @@ overloads("json_parse", ([V], J, "athena_json_parse({0})"))
 overloads("json_format", ([J], V, "{0}"))
 for _name, _kind, _sql in (
     ("json_extract", J, "athena_json_extract({0}, {1})"),
-    ("json_extract_scalar", V, "athena_json_extract_scalar({0}, {1})"),
+    ("json_extract_scalar", SAME, "athena_json_extract_scalar({0}, {1})"),
     ("json_size", B, "athena_json_size({0}, {1})"),
 ):
     overloads(_name, ([V, V], _kind, _sql), ([J, V], _kind, _sql))
@@ -140,17 +147,32 @@ def json_value(b: Any, node: Any, nodes: Any, scope: Scope) -> Typed:
             on[word] = "default"
             defaults[word] = b.coerce(b.bind(given, scope), kind, node).sql
     call = f"athena_json_value({_input(b, nodes[0], scope)}, {text(_path(b, nodes[1]))}, {_passed(b, options, scope)}, '{on['empty']}', '{on['error']}')"
-    value = b.cast(Typed(f"{call}[2]", V), kind, node).sql
+    value = _item_as(b, node, call, kind)
     if kind.name != "varchar":  # a scalar that is not of the type is an error, too
         b.lenient += 1
         try:
-            loose = f"TRY({b.cast(Typed(f'{call}[2]', V), kind, node).sql})"
+            loose = f"TRY({_item_as(b, node, call, kind)})"
         finally:
             b.lenient -= 1
         if on["error"] != "error":
             value = f"CASE WHEN {loose} IS NULL THEN {defaults['error']} ELSE {loose} END"
     sql = f"CASE {call}[1] WHEN 'value' THEN {value} WHEN 'empty' THEN {defaults['empty']} WHEN 'error' THEN {defaults['error']} END"
     return Typed(sql, kind)
+
+
+_ITEMS = {"boolean": t.BOOLEAN, "bigint": t.BIGINT, "double": t.DOUBLE}
+
+
+def _item_as(b: Any, node: Any, call: str, kind: Type) -> str:
+    """The scalar a path found, cast from the SQL type its JSON type stands for."""
+    plain: str = b.cast(Typed(f"{call}[2]", V), kind, node).sql
+    if kind.name not in (*_ITEMS, "tinyint", "smallint", "integer", "real", "decimal"):
+        return plain
+    branches = " ".join(
+        f"WHEN '{name}' THEN {b.cast(Typed(f'TRY_CAST({call}[2] AS {t.duck_type(item)})', item), kind, node).sql}"
+        for name, item in _ITEMS.items()
+    )
+    return f"CASE {call}[3] {branches} ELSE {plain} END"
 
 
 @lambda_function("json_object")
@@ -161,14 +183,14 @@ def json_object(b: Any, node: Any, nodes: Any, scope: Scope) -> Typed:
         name = b.bind_as(key, scope, V).sql
         bound = b.bind(value, scope)
         shown = _json_item(b, bound, is_json, value)
-        pair = f"athena_json_quote({name}) || ':' || coalesce({shown}, 'null')"
+        pair = f"[{name}, coalesce({shown}, 'null')]"
         parts.append(
             f"CASE WHEN {bound.sql} IS NULL THEN NULL ELSE {pair} END"
             if options.get("absent")
             else pair
         )
-    listed = f"coalesce(array_to_string([{', '.join(parts)}], ','), '')" if parts else "''"
-    return _returning(b, node, options, f"('{{' || {listed} || '}}')")
+    listed = f"athena_json_object([{', '.join(parts)}])" if parts else "'{}'"
+    return _returning(b, node, options, listed)
 
 
 @lambda_function("json_array")

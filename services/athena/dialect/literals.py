@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import UTC, date, datetime
 
 from services.athena import trino_types as t
 from services.athena.dialect.typed import Typed, text
@@ -82,7 +82,19 @@ def moment(value: str) -> Typed:
     sql = f"{kind} '{day_text} {clock}{'.' + part if part else ''}'"
     if zone is None:
         return Typed(sql, t.timestamp(digits))
+    if 1 <= int(year) <= 9999 and _in_gap(f"{day_text} {clock}", zone_name(zone)):
+        raise LiteralRefused(f"'{value}' is not a valid TIMESTAMP literal")
     return Typed(f"athena_zoned({sql}, {text(zone_name(zone))})", t.timestamp_tz(digits))
+
+
+def _in_gap(local: str, zone: str) -> bool:
+    """Does the clock of a zone never show this time, for summer time begins?"""
+    from services.athena.python_moments import is_zone, zone_of
+
+    if not is_zone(zone):
+        return False
+    at = datetime.fromisoformat(local).replace(tzinfo=zone_of(zone))
+    return at.astimezone(UTC).astimezone(at.tzinfo).replace(tzinfo=None) != at.replace(tzinfo=None)
 
 
 def _checked_date(year: str, month: str, day: str, value: str) -> str:

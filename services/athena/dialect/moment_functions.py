@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from sqlglot import exp
+
 from services.athena import trino_types as t
 from services.athena.dialect import coercion, expressions
 from services.athena.dialect.casts import rounded
@@ -59,6 +61,8 @@ def arithmetic(b: Any, node: Any, operator: str, left: Typed, right: Typed) -> T
         return _between(x, y)
     if "unknown" in (l, r) and operator in "+-":
         other = left if r == "unknown" else right
+        if operator == "-" and l == "unknown" and r not in intervals:
+            return Typed("CAST(NULL AS BIGINT)", t.DAY_TO_SECOND)
         return Typed(f"CAST(NULL AS {t.duck_type(other.type)})", other.type)
     raise b.refused(
         node, f"Cannot apply operator: {left.type} {operator} {right.type}", "TYPE_MISMATCH"
@@ -150,6 +154,11 @@ _PARTS = {
     "year_of_week": "isoyear", "yow": "isoyear", "hour": "hour", "minute": "minute", "second": "second",
     "millisecond": "millisecond", "week_of_year": "week",
 }  # fmt: skip
+#: What EXTRACT takes, in the order of Trino's message.
+_EXTRACTED = (
+    "year", "quarter", "month", "week", "day", "day_of_month", "day_of_week", "dow", "day_of_year", "doy",
+    "year_of_week", "yow", "hour", "minute", "second", "timezone_minute", "timezone_hour",
+)  # fmt: skip
 _DATE_PARTS = {"hour", "minute", "second", "millisecond"}
 
 
@@ -163,6 +172,13 @@ def extract(b: Any, node: Any, field: str, value: Typed) -> Typed:
         "yearofweek": "yow",
         "week_of_year": "week",
     }.get(field, field)
+    if isinstance(node, exp.Extract) and (field not in _EXTRACTED or value.type.name == "unknown"):
+        if field not in _EXTRACTED:
+            valid = ", ".join(_EXTRACTED).upper()
+            raise b.refused(node, f"Invalid EXTRACT field {field}, valid fields are: {valid}")
+        raise b.refused(
+            node.expression, f"Cannot extract {field.upper()} from unknown", "TYPE_MISMATCH"
+        )
     if field in ("timezone_hour", "timezone_minute"):
         return zone_part(b, node, field, value)
     kind = value.type.name
@@ -205,6 +221,8 @@ def _part_function(name: str) -> None:
     @function(name)
     def make(b: Any, node: Any, args: list[Typed]) -> Typed:
         need(b, node, name, args, 1)
+        if args[0].type.name == "date" and name in _DATE_PARTS:
+            return Typed(f"CASE WHEN {args[0].sql} IS NOT NULL THEN CAST(0 AS BIGINT) END", B)
         return extract(b, node, name, args[0])
 
 
@@ -218,12 +236,20 @@ _part_function("yow")
 
 @function("timezone_hour")
 def timezone_hour(b: Any, node: Any, args: list[Typed]) -> Typed:
-    return zone_part(b, node, "timezone_hour", args[0])
+    return _zone_function(b, node, "timezone_hour", args)
 
 
 @function("timezone_minute")
 def timezone_minute(b: Any, node: Any, args: list[Typed]) -> Typed:
-    return zone_part(b, node, "timezone_minute", args[0])
+    return _zone_function(b, node, "timezone_minute", args)
+
+
+def _zone_function(b: Any, node: Any, name: str, args: list[Typed]) -> Typed:
+    """What has no zone is in the session's, which is UTC."""
+    need(b, node, name, args, 1)
+    if args[0].type.name in ("date", "timestamp", "time", "unknown"):
+        return Typed(f"CASE WHEN {args[0].sql} IS NOT NULL THEN CAST(0 AS BIGINT) END", B)
+    return zone_part(b, node, name, args[0])
 
 
 def zone_part(b: Any, node: Any, field: str, value: Typed) -> Typed:
@@ -279,6 +305,8 @@ def date_trunc(b: Any, node: Any, args: list[Typed]) -> Typed:
                 kind,
             )
         return Typed(rezoned(f"date_trunc('{unit}', {local(value)})", value), kind)
+    if kind.name in ("time", _CLOCK_ZONED) and unit in ("day", "week", *_MONTHS):
+        raise b.refused(node, f"'{unit}' is not a valid TIME field", "INVALID_FUNCTION_ARGUMENT")
     if kind.name == "time":
         return Typed(f"CAST(date_trunc('{unit}', DATE '1970-01-01' + {value.sql}) AS TIME)", kind)
     if kind.name == _CLOCK_ZONED:
@@ -354,7 +382,9 @@ def date_diff(b: Any, node: Any, args: list[Typed]) -> Typed:
         first = f"athena_local({x.sql})"
         second = f"athena_local(CASE WHEN {y.sql} IS NOT NULL THEN {{'t': ({y.sql}).t, 'z': ({x.sql}).z}} END)"
     elif x.type.name == _ZONED:
-        first, second = f"({x.sql}).t", f"({y.sql}).t"
+        first, second = (
+            f"make_timestamp(athena_floor_div(epoch_us(({v.sql}).t), 1000) * 1000)" for v in (x, y)
+        )
     else:
         first, second = local(x), local(y)
     if unit in _MILLIS:
@@ -370,6 +400,10 @@ def date_diff(b: Any, node: Any, args: list[Typed]) -> Typed:
 @function("last_day_of_month")
 def last_day_of_month(b: Any, node: Any, args: list[Typed]) -> Typed:
     need(b, node, "last_day_of_month", args, 1)
+    if args[0].type.name not in ("date", "timestamp", _ZONED, "unknown"):
+        raise mismatch(b, node, "last_day_of_month", args)
+    if args[0].type.name == "unknown":
+        return Typed("CAST(NULL AS DATE)", t.DATE)
     return Typed(f"CAST(last_day({local(args[0])}) AS DATE)", t.DATE)
 
 
@@ -435,16 +469,33 @@ def at_timezone(b: Any, node: Any, args: list[Typed]) -> Typed:
     value = args[0]
     if value.type.name in ("timestamp", "date"):
         value = coercion.coerced(
-            value, t.timestamp_tz(value.type.precision if value.type.name == "timestamp" else 3)
+            value, t.timestamp_tz(value.type.precision if value.type.name == "timestamp" else 0)
         )
     if value.type.name in ("time", _CLOCK_ZONED):
-        raise b.unsupported(node, "AT TIME ZONE of a time")
+        return _clock_at(b, node, value, args[1])
     if value.type.name != _ZONED:
         raise mismatch(b, node, "at_timezone", args)
     zone = _zone(b, node, args[1])
     return Typed(
         f"CASE WHEN {value.sql} IS NOT NULL AND {zone} IS NOT NULL THEN {{'t': ({value.sql}).t, 'z': {zone}}} END",
         value.type,
+    )
+
+
+def _clock_at(b: Any, node: Any, value: Typed, zone: Typed) -> Typed:
+    """A time in another zone: with the offset the zone has now."""
+    name = _zone(b, node, zone)
+    now = f"make_timestamp(CAST({int(b.now * 1_000_000)} AS BIGINT))"
+    minutes = (
+        f"((epoch_us(athena_local({{'t': {now}, 'z': {name}}})) - epoch_us({now})) // 60000000)"
+    )
+    clock, before = value.sql, "0"
+    if value.type.name == _CLOCK_ZONED:
+        clock, before = f"({value.sql}).t", f"athena_offset_minutes(({value.sql}).z)"
+    moved = f"CAST(DATE '1970-01-01' + {clock} + to_minutes(CAST({minutes} - {before} AS INTEGER)) AS TIME)"
+    return Typed(
+        f"CASE WHEN {value.sql} IS NOT NULL AND {name} IS NOT NULL THEN {{'t': {moved}, 'z': athena_clock_offset({minutes})}} END",
+        Type(_CLOCK_ZONED, (value.type.precision,)),
     )
 
 
@@ -467,7 +518,7 @@ def _zone(b: Any, node: Any, value: Typed) -> str:
 @function("with_timezone")
 def with_timezone(b: Any, node: Any, args: list[Typed]) -> Typed:
     need(b, node, "with_timezone", args, 2)
-    value = args[0] if args[0].type.name == "timestamp" else b.coerce(args[0], t.TIMESTAMP, node)
+    value = args[0] if args[0].type.name == "timestamp" else b.coerce(args[0], t.timestamp(0), node)
     return Typed(
         f"athena_from_local({value.sql}, {_zone(b, node, args[1])})",
         t.timestamp_tz(value.type.precision),
@@ -477,9 +528,13 @@ def with_timezone(b: Any, node: Any, args: list[Typed]) -> Typed:
 @function("timezone")
 def timezone(b: Any, node: Any, args: list[Typed]) -> Typed:
     need(b, node, "timezone", args, 1)
-    if args[0].type.name != _ZONED and args[0].type.name != _CLOCK_ZONED:
+    kind = args[0].type.name
+    if kind in (_ZONED, _CLOCK_ZONED):
+        return Typed(f"({args[0].sql}).z", V)
+    if kind not in ("date", "timestamp", "time", "unknown"):
         raise mismatch(b, node, "timezone", args)
-    return Typed(f"({args[0].sql}).z", V)
+    zone = "+00:00" if kind == "time" else "UTC"  # the session's
+    return Typed(f"CASE WHEN {args[0].sql} IS NOT NULL THEN '{zone}' END", V)
 
 
 # --- epochs and texts
@@ -503,13 +558,22 @@ def from_unixtime(b: Any, node: Any, args: list[Typed]) -> Typed:
 @function("from_unixtime_nanos")
 def from_unixtime_nanos(b: Any, node: Any, args: list[Typed]) -> Typed:
     nanos = b.coerce(args[0], B, node).sql
-    return Typed(f"athena_zoned(make_timestamp({nanos} // 1000), 'UTC')", t.timestamp_tz(6))
+    finer = b.fail("'NOT_SUPPORTED: from_unixtime_nanos: a moment finer than a microsecond'")
+    return Typed(
+        f"CASE WHEN {nanos} % 1000 <> 0 THEN CAST({finer} AS {t.duck_type(t.TIMESTAMP_TZ)}) "
+        f"ELSE athena_at(make_timestamp({nanos} // 1000), 'UTC') END",
+        t.timestamp_tz(9),
+    )
 
 
 @function("to_unixtime")
 def to_unixtime(b: Any, node: Any, args: list[Typed]) -> Typed:
     need(b, node, "to_unixtime", args, 1)
     value = args[0]
+    if value.type.name == "unknown":
+        return Typed("CAST(NULL AS DOUBLE)", D)
+    if value.type.name not in ("date", "timestamp", _ZONED):
+        raise mismatch(b, node, "to_unixtime", args)
     moment = f"({value.sql}).t" if value.type.name == _ZONED else local(value)
     return Typed(f"(CAST(epoch_us({moment}) AS DOUBLE) / 1000000)", D)
 
@@ -552,17 +616,23 @@ def to_iso8601(b: Any, node: Any, args: list[Typed]) -> Typed:
 
     need(b, node, "to_iso8601", args, 1)
     value = args[0]
-    if value.type.name == "date":
-        return Typed(f"strftime({value.sql}, '%Y-%m-%d')", t.varchar(16))
-    shown = rendering.timestamp_text(local(value), value.type.precision)
+    if value.type.name in ("date", "unknown"):
+        shown = (
+            rendering.rendered(value.sql, t.DATE)
+            if value.type.name == "date"
+            else "CAST(NULL AS VARCHAR)"
+        )
+        return Typed(shown, t.varchar(16))
+    digits = value.type.precision
+    shown = rendering.timestamp_text(local(value), digits)
     iso = f"replace({shown}, ' ', 'T')"
     if value.type.name == _ZONED:
         minutes = f"((epoch_us(athena_local({value.sql})) - epoch_us(({value.sql}).t)) // 60000000)"
         zone = f"CASE WHEN {minutes} = 0 THEN 'Z' ELSE athena_offset_name({minutes}) END"
-        return Typed(f"({iso} || {zone})", V)
+        return Typed(f"({iso} || {zone})", t.varchar(28 + digits + (digits > 0)))
     if value.type.name != "timestamp":
         raise mismatch(b, node, "to_iso8601", args)
-    return Typed(iso, V)
+    return Typed(iso, t.varchar(22 + digits + (digits > 0)))
 
 
 def _formatted(name: str, maker: str) -> None:
@@ -570,6 +640,14 @@ def _formatted(name: str, maker: str) -> None:
     def make(b: Any, node: Any, args: list[Typed]) -> Typed:
         need(b, node, name, args, 2)
         value, pattern = args[0], text_of(b, node, args[1])
+        if value.type.name == "unknown":
+            return Typed("CAST(NULL AS VARCHAR)", V)
+        if name == "format_datetime" and value.type.name in ("date", "timestamp"):
+            zoned = f"regexp_matches(regexp_replace({pattern}, chr(39) || '[^' || chr(39) || ']*' || chr(39), '', 'g'), '[zZ]')"
+            problem = b.fail(
+                "'INVALID_FUNCTION_ARGUMENT: format_datetime for TIMESTAMP type, cannot use ''Z'' nor ''z'' in format, as this type does not contain TZ information'"
+            )
+            pattern = f"CASE WHEN {zoned} THEN {problem} ELSE {pattern} END"
         if value.type.name not in ("date", "timestamp", _ZONED):
             raise mismatch(b, node, name, args)
         zone = f"({value.sql}).z" if value.type.name == _ZONED else "'UTC'"

@@ -13,6 +13,9 @@ from services.athena.dialect.functions import function, mismatch, need, overload
 from services.athena.dialect.typed import Scope, Typed
 from services.athena.trino_types import Type, duck_type
 
+_LEAST = {
+    "tinyint": -128, "smallint": -32768, "integer": -2147483648, "bigint": -9223372036854775808,
+}  # fmt: skip
 _INTERVALS = ("interval day to second", "interval year to month")
 _DIVIDED = "'DIVISION_BY_ZERO: Division by zero'"
 
@@ -70,7 +73,7 @@ def _floating(operator: str, x: str, y: str, kind: Type) -> str:
 def _integral(b: Any, operator: str, x: str, y: str, kind: Type) -> str:
     if operator in ("/", "%"):
         word = "//" if operator == "/" else "%"
-        return f"(CASE WHEN {y} = 0 THEN CAST({b.fail(_DIVIDED)} AS {duck_type(kind)}) ELSE {x} {word} {y} END)"
+        return f"(CASE WHEN {y} = 0 AND {x} IS NOT NULL THEN CAST({b.fail(_DIVIDED)} AS {duck_type(kind)}) ELSE {x} {word} {y} END)"
     return f"({x} {operator} {y})"
 
 
@@ -146,6 +149,12 @@ def _negate(b: Any, node: Any, scope: Scope) -> Typed:
         else None
     )
     sql = f"(-{value.sql})"
+    if coercion.is_integer(value.type) and constant is None:
+        duck, least = duck_type(value.type), _LEAST[value.type.name]
+        problem = b.fail(
+            f"'NUMERIC_VALUE_OUT_OF_RANGE: {value.type.name} negation overflow: {least}'"
+        )
+        sql = f"CASE WHEN {value.sql} = {least} THEN CAST({problem} AS {duck}) ELSE (-{value.sql}) END"
     return Typed(sql, value.type, constant) if constant is not None else Typed(sql, value.type)
 
 
@@ -201,7 +210,7 @@ overloads("is_nan", ([t.REAL], t.BOOLEAN, "isnan({0})"), ([D], t.BOOLEAN, "isnan
 overloads("is_finite", ([D], t.BOOLEAN, "isfinite({0})"))
 overloads("is_infinite", ([D], t.BOOLEAN, "isinf({0})"))
 overloads("from_base", ([t.VARCHAR, B], B, "athena_from_base({0}, {1})"))
-overloads("to_base", ([B, B], t.VARCHAR, "athena_to_base({0}, {1})"))
+overloads("to_base", ([B, B], t.varchar(64), "athena_to_base({0}, {1})"))
 overloads(
     "normal_cdf",
     (
@@ -349,12 +358,13 @@ def round_(b: Any, node: Any, args: list[Typed]) -> Typed:
         )
     if len(args) == 1:
         return Typed(f"athena_round_half_up({value.sql})", kind)
-    slow = f"CASE WHEN isfinite({value.sql}) THEN athena_round_double({value.sql}, {digits}) ELSE {value.sql} END"
     constant = args[1].constant
-    if not isinstance(constant, int) or not 0 <= constant <= 12:
-        return Typed(slow, kind)
-    exact = f"CAST(CAST(CAST({value.sql} AS VARCHAR) AS DECIMAL(38,{constant})) AS DOUBLE)"
-    return Typed(f"CASE WHEN abs({value.sql}) < 1e15 THEN {exact} ELSE {slow} END", kind)
+    if isinstance(constant, int) and -15 <= constant <= 15:
+        return Typed(f"athena_round_to({value.sql}, CAST('1e{constant}' AS DOUBLE))", kind)
+    return Typed(
+        f"CASE WHEN isfinite({value.sql}) THEN athena_round_double({value.sql}, {digits}) ELSE {value.sql} END",
+        kind,
+    )
 
 
 def _round_decimal(b: Any, node: Any, value: Typed, args: list[Typed]) -> Typed:
@@ -377,8 +387,10 @@ def _round_decimal(b: Any, node: Any, value: Typed, args: list[Typed]) -> Typed:
 def truncate(b: Any, node: Any, args: list[Typed]) -> Typed:
     need(b, node, "truncate", args, 1, 2)
     value = args[0]
-    if value.type.name == "unknown" or coercion.is_integer(value.type):
-        value = coercion.coerced(value, t.DOUBLE)
+    if coercion.is_integer(value.type):
+        value = coercion.coerced(value, coercion.as_decimal(value.type))
+    elif value.type.name == "unknown":
+        value = Typed("CAST(NULL AS DECIMAL(1,0))", t.decimal(1))
     kind = value.type
     if kind.name == "decimal":
         if len(args) == 1:
@@ -389,14 +401,9 @@ def truncate(b: Any, node: Any, args: list[Typed]) -> Typed:
             f"CAST(athena_cut_digits(CAST({value.sql} AS VARCHAR), {digits}) AS {duck_type(kind)})",
             kind,
         )
-    if kind.name not in ("real", "double"):
+    if kind.name not in ("real", "double") or len(args) == 2:
         raise mismatch(b, node, "truncate", args)
-    if len(args) == 1:
-        return Typed(f"CAST(trunc({value.sql}) AS {duck_type(kind)})", kind)
-    digits = b.coerce(args[1], t.INTEGER, node).sql
-    return Typed(
-        f"CAST(athena_cut_double(CAST({value.sql} AS DOUBLE), {digits}) AS {duck_type(kind)})", kind
-    )
+    return Typed(f"CAST(trunc({value.sql}) AS {duck_type(kind)})", kind)
 
 
 @function("rand", "random")

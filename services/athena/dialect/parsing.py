@@ -199,6 +199,15 @@ class TrinoSql(Trino):
     INDEX_OFFSET = 0
 
     class Parser(RowPatternParsing, Trino.Parser):  # type: ignore[misc, valid-type]
+        def _parse_unary(self) -> Any:
+            """Every operand remembers its first and last sign: errors point there."""
+            first = self._curr
+            node = super()._parse_unary()
+            if node is not None and first is not None and "at" not in node.meta:
+                node.meta["at"] = (first.start, first.line, first.col - (first.end - first.start))
+                node.meta["to"] = self._prev.end
+            return node
+
         def _parse_derived_table_values(self, *args: Any, **rest: Any) -> Any:
             """`(VALUES … UNION …)` and `(VALUES … ORDER BY …)` are queries, not lists of rows."""
             if _is_query_of_values(self):
@@ -280,7 +289,7 @@ def position(node: Any) -> tuple[int | None, int | None]:
     if node is None:
         return (None, None)
     sql = node.root()._meta.get("sql") if node.root()._meta else None
-    first = _leftmost(node)
+    first = node.meta["at"] if "at" in node.meta else _leftmost(node)
     if sql is None or first is None:
         return (first[1], first[2]) if first else (None, None)
     at = _operator_at(sql, node)
@@ -296,7 +305,8 @@ def _operator_at(sql: str, node: Any) -> int | None:
     left = node.args.get("this")
     if sign is None or not isinstance(left, exp.Expr):
         return None
-    ends = [n._meta["end"] for n in left.walk() if n._meta and "end" in n._meta]
+    ends = [n._meta["to"] for n in left.walk() if n._meta and "to" in n._meta]
+    ends = ends or [n._meta["end"] for n in left.walk() if n._meta and "end" in n._meta]
     found = re.compile(sign, re.IGNORECASE).search(sql, max(ends) + 1) if ends else None
     return found.start() if found else None
 
@@ -311,6 +321,8 @@ def _leftmost(node: Any) -> tuple[int, int, int] | None:
     best: tuple[int, int, int] | None = None
     for found in node.walk():
         meta = found._meta
+        if meta and "at" in meta and (best is None or meta["at"][0] < best[0]):
+            best = meta["at"]
         if meta and "line" in meta and (best is None or meta["start"] < best[0]):
             best = (meta["start"], meta["line"], meta["col"] - (meta["end"] - meta["start"]))
     return best

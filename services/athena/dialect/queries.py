@@ -152,12 +152,46 @@ class QueryBinder(RelationBinder, CallBinder):
                 )
             columns.append(OutputColumn(a.name, kind))
         kinds = [c.type for c in columns]
-        word = _SET_WORDS[type(node)] + ("" if node.args.get("distinct", True) else " ALL")
-        sql = f"({self.converted(left, kinds)}) {word} ({self.converted(right, kinds)})"
-        query = Query(sql, columns)
+        distinct = bool(node.args.get("distinct", True))
+        if any(comparison.holds_zones(kind) for kind in kinds) and (
+            distinct or not isinstance(node, exp.Union)
+        ):
+            query = self._set_of_moments(node, left, right, columns, distinct)
+        else:
+            word = _SET_WORDS[type(node)] + ("" if distinct else " ALL")
+            sql = f"({self.converted(left, kinds)}) {word} ({self.converted(right, kinds)})"
+            query = Query(sql, columns)
         if any(node.args.get(k) for k in ("order", "limit", "offset")):
             return self._ordered_rows(node, query, outer)
         return query
+
+    def _set_of_moments(
+        self, node: Any, left: Query, right: Query, columns: list[OutputColumn], distinct: bool
+    ) -> Query:
+        """Set operations on columns whose equal values may look different."""
+        if not distinct:
+            raise self.unsupported(node, f"{_SET_WORDS[type(node)]} ALL of {columns[0].type}")
+        kinds = [c.type for c in columns]
+        names = [self.fresh("c_") for _ in columns]
+        keys = ", ".join(comparison.key(n, k) for n, k in zip(names, kinds, strict=True))
+        ours, theirs = (self.converted(q, kinds) for q in (left, right))
+        listed = f"({', '.join(names)})"
+        if isinstance(node, exp.Union):
+            both = f"({ours} UNION ALL {theirs})"
+            return Query(
+                f"SELECT DISTINCT ON ({keys}) * FROM {both} AS {self.fresh('q')}{listed}", columns
+            )
+        others = [self.fresh("c_") for _ in columns]
+        tests = " AND ".join(
+            f"{comparison.key(a, k)} IS NOT DISTINCT FROM {comparison.key(b, k)}"
+            for a, b, k in zip(names, others, kinds, strict=True)
+        )
+        inside = f"EXISTS (SELECT 1 FROM ({theirs}) AS {self.fresh('q')}({', '.join(others)}) WHERE {tests})"
+        word = "" if isinstance(node, exp.Intersect) else "NOT "
+        return Query(
+            f"SELECT DISTINCT ON ({keys}) * FROM ({ours}) AS {self.fresh('q')}{listed} WHERE {word}{inside}",
+            columns,
+        )
 
     def _corresponding(self, node: Any, left: Query, right: Query) -> tuple[Query, Query]:
         """CORRESPONDING: the columns both have, in the left query's order."""
@@ -254,7 +288,11 @@ class QueryBinder(RelationBinder, CallBinder):
             text = canonical(bound.sql)
             if text not in grouped:
                 name = self.fresh("k_")
-                state.computed.append(f"{bound.sql} AS {name}")
+                shown = bound.sql
+                if comparison.holds_zones(bound.type):  # equal instants are one group
+                    same = comparison.key(shown, bound.type)
+                    shown = f"first_value({shown}) OVER (PARTITION BY {same})"
+                state.computed.append(f"{shown} AS {name}")
                 grouped[text] = Typed(name, bound.type)
             return grouped[text].sql
 
@@ -500,6 +538,9 @@ class QueryBinder(RelationBinder, CallBinder):
         order = self._order(node, state, typed, named, aliases, distinct)
         items = [f"{v.sql} AS {a}" for v, a in zip(typed, aliases, strict=True)]
         word = "SELECT DISTINCT" if distinct else "SELECT"
+        if distinct and any(comparison.holds_zones(v.type) for v in typed):
+            keys = ", ".join(comparison.key(v.sql, v.type) for v in typed)
+            word = f"SELECT DISTINCT ON ({keys})"
         source = self._source(state)
         sql = f"{word} {', '.join(items)}{source}{state.group_sql}{having_sql}"
         columns = [OutputColumn(n, v.type) for n, v, _ in state.outputs]
@@ -537,10 +578,11 @@ class QueryBinder(RelationBinder, CallBinder):
             expression, _, rest = item.partition("\x00")
             bare = expression
             if bare not in by_sql:
+                first = rest.endswith("FIRST")
                 found = [
                     a
                     for v, a in zip(typed, aliases, strict=True)
-                    if comparison.key(v.sql, v.type) == bare
+                    if comparison.order_key(v.sql, v.type, first) == bare
                 ]
                 if not found:
                     raise self.refused(
@@ -548,8 +590,8 @@ class QueryBinder(RelationBinder, CallBinder):
                         "For SELECT DISTINCT, ORDER BY expressions must appear in select list",
                         "EXPRESSION_NOT_IN_DISTINCT",
                     )
-                value = next(v for v in typed if comparison.key(v.sql, v.type) == bare)
-                out.append(comparison.key(found[0], value.type) + "\x00" + rest)
+                value = next(v for v in typed if comparison.order_key(v.sql, v.type, first) == bare)
+                out.append(comparison.order_key(found[0], value.type, first) + "\x00" + rest)
             else:
                 out.append(by_sql[bare] + "\x00" + rest)
         return out
@@ -564,7 +606,8 @@ class QueryBinder(RelationBinder, CallBinder):
             value = self._order_value(ordered.this, scope, typed, named)
             direction = "DESC" if ordered.args.get("desc") else "ASC"
             nulls = "FIRST" if ordered.args.get("nulls_first") else "LAST"
-            items.append(f"{comparison.key(value.sql, value.type)}\x00 {direction} NULLS {nulls}")
+            by = comparison.order_key(value.sql, value.type, nulls == "FIRST")
+            items.append(f"{by}\x00 {direction} NULLS {nulls}")
         return items
 
     def _order_value(

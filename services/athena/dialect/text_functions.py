@@ -8,8 +8,9 @@ from typing import Any
 from sqlglot import exp
 
 from services.athena import trino_types as t
-from services.athena.dialect import coercion, expressions
+from services.athena.dialect import coercion, expressions, functions
 from services.athena.dialect.functions import (
+    SAME,
     function,
     lambda_function,
     mismatch,
@@ -22,9 +23,7 @@ from services.athena.trino_types import Type
 
 V, B, I, VB, BOOL = t.VARCHAR, t.BIGINT, t.INTEGER, t.VARBINARY, t.BOOLEAN  # noqa: E741
 
-overloads("lower", ([V], V, "lower({0})"))
-overloads("upper", ([V], V, "athena_upper({0})"))
-overloads("chr", ([B], V, "athena_chr({0})"))
+overloads("chr", ([B], t.varchar(1), "athena_chr({0})"))
 overloads("codepoint", ([V], I, "athena_codepoint({0})"))
 overloads(
     "strpos",
@@ -32,23 +31,25 @@ overloads(
     ([V, V, B], B, "athena_strpos({0}, {1}, {2})"),
 )
 overloads(
-    "replace", ([V, V], V, "replace({0}, {1}, '')"), ([V, V, V], V, "athena_replace({0}, {1}, {2})")
+    "replace",
+    ([V, V], SAME, "replace({0}, {1}, '')"),
+    ([V, V, V], V, "athena_replace({0}, {1}, {2})"),
 )
 overloads("starts_with", ([V, V], BOOL, "starts_with({0}, {1})"))
 overloads("ends_with", ([V, V], BOOL, "ends_with({0}, {1})"))
 overloads("levenshtein_distance", ([V, V], B, "athena_levenshtein({0}, {1})"))
 overloads("hamming_distance", ([V, V], B, "athena_hamming({0}, {1})"))
-overloads("soundex", ([V], V, "athena_soundex({0})"))
+overloads("soundex", ([V], t.varchar(4), "athena_soundex({0})"))
 overloads("luhn_check", ([V], BOOL, "athena_luhn({0})"))
 overloads("translate", ([V, V, V], V, "athena_translate({0}, {1}, {2})"))
 overloads(
     "split",
-    ([V, V], t.array(V), "athena_split({0}, {1}, -1)"),
-    ([V, V, B], t.array(V), "athena_split({0}, {1}, {2})"),
+    ([V, V], t.array(SAME), "athena_split({0}, {1}, -1)"),
+    ([V, V, B], t.array(SAME), "athena_split({0}, {1}, {2})"),
 )
-overloads("split_part", ([V, V, B], V, "athena_split_part({0}, {1}, {2})"))
+overloads("split_part", ([V, V, B], SAME, "athena_split_part({0}, {1}, {2})"))
 overloads("normalize", ([V], V, "athena_normalize({0}, 'NFC')"))
-overloads("word_stem", ([V], V, "stem({0}, 'english')"), ([V, V], V, "stem({0}, {1})"))
+functions.KNOWN_ONLY.add("word_stem")
 overloads("to_utf8", ([V], VB, "encode({0})"))
 overloads(
     "from_utf8",
@@ -74,11 +75,26 @@ overloads(
 overloads("bar", ([t.DOUBLE, B], V, "{0}"))
 
 for _name in ("protocol", "host", "path", "query", "fragment"):
-    overloads(f"url_extract_{_name}", ([V], V, f"athena_url({{0}}, '{_name}')"))
+    overloads(f"url_extract_{_name}", ([V], SAME, f"athena_url({{0}}, '{_name}')"))
 overloads("url_extract_port", ([V], B, "CAST(athena_url({0}, 'port') AS BIGINT)"))
-overloads("url_extract_parameter", ([V, V], V, "athena_url_parameter({0}, {1})"))
+overloads("url_extract_parameter", ([V, V], SAME, "athena_url_parameter({0}, {1})"))
 overloads("url_encode", ([V], V, "athena_url_encode({0})"))
-overloads("url_decode", ([V], V, "athena_url_decode({0})"))
+overloads("url_decode", ([V], SAME, "athena_url_decode({0})"))
+
+
+def _cased(name: str, sql: str) -> None:
+    @function(name)
+    def make(b: Any, node: Any, args: list[Typed]) -> Typed:
+        need(b, node, name, args, 1)
+        if args[0].type.name not in ("varchar", "char", "unknown"):
+            raise mismatch(b, node, name, args, [[t.varchar()]])
+        if args[0].type.name == "char":
+            return Typed(sql.format(args[0].sql), args[0].type)
+        return Typed(sql.format(text_of(b, node, args[0])), functions.as_long_as(args[0].type))
+
+
+_cased("lower", "lower({0})")
+_cased("upper", "athena_upper({0})")
 
 
 @function("length", "char_length", "character_length")
@@ -107,7 +123,7 @@ def substr(b: Any, node: Any, args: list[Typed]) -> Typed:
             VB,
         )
     x = text_of(b, node, args[0])
-    many = f", {rest[1]}" if len(rest) == 2 else ""
+    many = f", least({rest[1]}, 4294967295)" if len(rest) == 2 else ""
     start = rest[0]
     beyond = f"{start} = 0 OR {start} > length({x}) OR ({start} < 0 AND -{start} > length({x}))"
     if len(rest) == 2:
@@ -115,7 +131,7 @@ def substr(b: Any, node: Any, args: list[Typed]) -> Typed:
     tests = " AND ".join(f"{v} IS NOT NULL" for v in (x, *rest))
     return Typed(
         f"CASE WHEN {tests} THEN CASE WHEN {beyond} THEN '' ELSE substring({x}, {start}{many}) END END",
-        V,
+        functions.as_long_as(args[0].type),
     )
 
 
@@ -141,8 +157,7 @@ def _trimmed(b: Any, node: Any, name: str, args: list[Typed]) -> Typed:
     need(b, node, name, args, 1, 2)
     x = args[0].sql if args[0].type.name == "char" else text_of(b, node, args[0])
     letters = text_of(b, node, args[1]) if len(args) == 2 else _BLANKS
-    kind = args[0].type if args[0].type.name == "char" else V
-    return Typed(f"{name}({x}, {letters})", kind)
+    return Typed(f"{name}({x}, {letters})", functions.as_long_as(args[0].type))
 
 
 @function("lpad")
@@ -175,7 +190,9 @@ def reverse(b: Any, node: Any, args: list[Typed]) -> Typed:
         return Typed(f"list_reverse({args[0].sql})", kind)
     if kind.name == "varbinary":
         return Typed(f"athena_reverse_binary({args[0].sql})", kind)
-    return Typed(f"athena_reverse({text_of(b, node, args[0])})", V)
+    if kind.name == "char":
+        return Typed(f"rtrim(athena_reverse({text_of(b, node, args[0])}), ' ')", kind)
+    return Typed(f"athena_reverse({text_of(b, node, args[0])})", functions.as_long_as(kind))
 
 
 @function("concat_ws")
@@ -207,7 +224,10 @@ def concatenated(b: Any, node: Any, args: list[Typed]) -> Typed:
     for a in args:
         if a.type.name not in ("varchar", "char", "unknown"):
             raise mismatch(b, node, "concat", args)
-    return Typed("(" + " || ".join(text_of(b, node, a) for a in args) + ")", V)
+    joined = "(" + " || ".join(text_of(b, node, a) for a in args) + ")"
+    if any(a.type.name == "char" for a in args) and all(a.type.params for a in args):
+        return Typed(f"rtrim({joined}, ' ')", Type("char", (sum(a.type.params[0] for a in args),)))
+    return Typed(joined, V)
 
 
 def _arrays(b: Any, node: Any, args: list[Typed]) -> Typed:
@@ -344,7 +364,9 @@ def regexp_extract(b: Any, node: Any, args: list[Typed]) -> Typed:
     need(b, node, "regexp_extract", args, 2, 3)
     x, pattern = text_of(b, node, args[0]), text_of(b, node, args[1])
     group = b.coerce(args[2], B, node).sql if len(args) == 3 else "CAST(0 AS BIGINT)"
-    return Typed(f"athena_regexp_extract({x}, {pattern}, {group})", V)
+    return Typed(
+        f"athena_regexp_extract({x}, {pattern}, {group})", functions.as_long_as(args[0].type)
+    )
 
 
 @function("regexp_extract_all")
@@ -352,10 +374,13 @@ def regexp_extract_all(b: Any, node: Any, args: list[Typed]) -> Typed:
     need(b, node, "regexp_extract_all", args, 2, 3)
     x, pattern = text_of(b, node, args[0]), text_of(b, node, args[1])
     group = b.coerce(args[2], B, node).sql if len(args) == 3 else "CAST(0 AS BIGINT)"
-    return Typed(f"athena_regexp_extract_all({x}, {pattern}, {group})", t.array(V))
+    return Typed(
+        f"athena_regexp_extract_all({x}, {pattern}, {group})",
+        t.array(functions.as_long_as(args[0].type)),
+    )
 
 
-overloads("regexp_split", ([V, V], t.array(V), "athena_regexp_split({0}, {1})"))
+overloads("regexp_split", ([V, V], t.array(SAME), "athena_regexp_split({0}, {1})"))
 overloads("regexp_count", ([V, V], B, "athena_regexp_count({0}, {1})"))
 overloads(
     "regexp_position",
@@ -368,7 +393,8 @@ overloads(
 @lambda_function("regexp_replace")
 def regexp_replace(b: Any, node: Any, nodes: Any, scope: Scope) -> Typed:
     need(b, node, "regexp_replace", nodes, 2, 3)
-    x, pattern = (text_of(b, node, b.bind(n, scope)) for n in nodes[:2])
+    given = b.bind(nodes[0], scope)
+    x, pattern = text_of(b, node, given), text_of(b, node, b.bind(nodes[1], scope))
     if len(nodes) == 3 and isinstance(nodes[2], exp.Lambda):
         names, body = b.bind_lambda(nodes[2], [t.array(V)], scope)
         replaced = b.coerce(body, V, node).sql
@@ -381,7 +407,8 @@ def regexp_replace(b: Any, node: Any, nodes: Any, scope: Scope) -> Typed:
             V,
         )
     replacement = text_of(b, node, b.bind(nodes[2], scope)) if len(nodes) == 3 else "''"
-    return Typed(f"athena_regexp_replace({x}, {pattern}, {replacement})", V)
+    kind = functions.as_long_as(given.type) if len(nodes) == 2 else V
+    return Typed(f"athena_regexp_replace({x}, {pattern}, {replacement})", kind)
 
 
 __all__ = ["Type"]

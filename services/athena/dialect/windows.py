@@ -56,7 +56,10 @@ def specification(b: Any, node: Any, scope: Scope) -> str:
             ordered.append(value)
             direction = "DESC" if item.args.get("desc") else "ASC"
             nulls = "FIRST" if item.args.get("nulls_first") else "LAST"
-            items.append(f"{comparison.key(value.sql, value.type)} {direction} NULLS {nulls}")
+            by = comparison.key(value.sql, value.type)
+            if spec is None:
+                by = comparison.order_key(value.sql, value.type, nulls == "FIRST")
+            items.append(f"{by} {direction} NULLS {nulls}")
         parts.append("ORDER BY " + ", ".join(items))
     if spec is not None:
         parts.append(_frame(b, spec, scope, ordered))

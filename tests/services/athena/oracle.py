@@ -1,4 +1,10 @@
-"""Answers of a real Trino (476), frozen: statement, types and rows as its client protocol gives them."""
+"""Answers of a real Trino (476), frozen: statement, types and rows as its client protocol gives them.
+
+`oracle_answers.jsonl.gz` holds row patterns and error texts. `oracle_values.jsonl.gz` holds casts between all
+pairs of types, functions with edge arguments and statements over small VALUES: made on 1 December 2026 from
+products of arguments (NULL, empty, negative, huge, non-ASCII, zones, nested), asked of Trino 476 from Maven Central
+with session time zone UTC and its client capability PARAMETRIC_DATETIME.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +19,12 @@ from scripts.bench.trino_cases import Bench, moment, number, same_rows, value
 from services.athena.trino_types import Type
 
 ANSWERS = Path(__file__).with_name("oracle_answers.jsonl.gz")
+VALUES = Path(__file__).with_name("oracle_values.jsonl.gz")
 
 
-def answers(group: str) -> Iterator[dict[str, Any]]:
+def answers(group: str, path: Path = ANSWERS) -> Iterator[dict[str, Any]]:
     """`sql`, then `types` and `rows`, or `error` (Trino's name and text)."""
-    with gzip.open(ANSWERS, "rt") as file:
+    with gzip.open(path, "rt") as file:
         for line in file:
             answer = json.loads(line)
             if answer["group"] == group:
@@ -64,3 +71,62 @@ def differs(bench: Bench, answer: dict[str, Any]) -> str | None:
     if not same_rows(rows, wanted, False):
         return f"rows {rows} instead of {wanted}"
     return None
+
+
+def differs_in_text(bench: Bench, answer: dict[str, Any]) -> str | None:
+    """As `differs`, and every value that holds no floating number is shown as Trino's text."""
+    kinds, rows = bench.texts(answer["sql"])
+    types = [str(kind).replace(" ", "") for kind in kinds]
+    if types != [t.replace(" ", "") for t in answer["types"]]:
+        return f"types {types} instead of {answer['types']}"
+    got = [[_shown_here(v, k) for v, k in zip(row, kinds, strict=True)] for row in rows]
+    want = [[shown(v, k) for v, k in zip(row, kinds, strict=True)] for row in answer["rows"]]
+    if "order by" not in answer["sql"].lower():
+        got, want = sorted(got, key=repr), sorted(want, key=repr)
+    return None if got == want else f"{got} instead of {want}"
+
+
+def _shown_here(text: str | None, kind: Type) -> Any:
+    if text is not None and kind.name in ("real", "double"):
+        return _figures(text, kind)
+    return _ordered(text) if text is not None and "map(" in str(kind) else text
+
+
+def shown(x: Any, kind: Type) -> Any:
+    """A value of Trino's protocol as the text Athena's result files hold."""
+    text = _text(x, kind)
+    return _ordered(text) if text is not None and "map(" in str(kind) else text
+
+
+def _ordered(text: str) -> str:
+    """Maps have no order: only which letters there are counts."""
+    return "".join(sorted(text))
+
+
+def _figures(text: Any, kind: Type) -> str:
+    return f"{float(text):.{6 if kind.name == 'real' else 13}g}"
+
+
+def _text(x: Any, kind: Type) -> Any:
+    if x is None:
+        return None
+    match kind.name:
+        case "array":
+            return "[" + ", ".join(_inner(v, kind.args[0]) for v in x) + "]"
+        case "row":
+            names = (n or f"field{i}" for i, n in enumerate(kind.fields))
+            pairs = zip(names, x, kind.args, strict=True)
+            return "{" + ", ".join(f"{n}={_inner(v, k)}" for n, v, k in pairs) + "}"
+        case "map":
+            return "{" + ", ".join(f"{k}={_inner(v, kind.args[1])}" for k, v in x.items()) + "}"
+        case "boolean":
+            return "true" if x else "false"
+        case "varbinary":
+            return base64.b64decode(x).hex(" ")
+        case "real" | "double":
+            return _figures(x, kind)
+    return str(x)
+
+
+def _inner(x: Any, kind: Type) -> str:
+    return "null" if x is None else str(_text(x, kind))

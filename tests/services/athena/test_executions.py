@@ -165,7 +165,7 @@ def test_executions_survive_the_engine(tmp_path: Path) -> None:
         ("SELECT nope(1)", "FUNCTION_NOT_FOUND: line 1:8: Function 'nope' not registered"),
         ("SELECT 1 + 'a'", "TYPE_MISMATCH: "),
         ("SELECT 1 / 0", "DIVISION_BY_ZERO: Division by zero"),
-        ("SELECT CAST('a' AS integer)", "INVALID_CAST_ARGUMENT: Cannot cast 'a' to INTEGER"),
+        ("SELECT CAST('a' AS integer)", "INVALID_CAST_ARGUMENT: Cannot cast 'a' to INT"),
         ("SELECT ARRAY[1][2]", "INVALID_FUNCTION_ARGUMENT: Array subscript must be less than"),
         ("SELECT * FROM read_csv('/etc/passwd')", "FUNCTION_NOT_FOUND"),
         ("SELECT * FROM \"/etc/passwd\"", "TABLE_NOT_FOUND"),

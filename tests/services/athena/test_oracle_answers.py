@@ -32,6 +32,32 @@ def test_answers_are_trinos_in_types_and_values(bench: Bench, group: str) -> Non
     assert wrong == []
 
 
+@pytest.mark.parametrize("group", ["casts", "functions", "statements"])
+def test_values_are_trinos_in_types_and_text(bench: Bench, group: str) -> None:
+    wrong = []
+    seen = 0
+    for answer in oracle.answers(group, oracle.VALUES):
+        seen += 1
+        if "error" in answer:
+            wrong += [f"{answer['sql']}: {e}" for e in _other_text(bench, answer)]
+        elif found := oracle.differs_in_text(bench, answer):
+            wrong.append(f"{answer['sql']}: {found}")
+    assert seen > 200
+    assert wrong == []
+
+
+def _other_text(bench: Bench, answer: dict[str, str]) -> list[str]:
+    try:
+        bench.texts(answer["sql"])
+    except QueryFailed as error:
+        return (
+            []
+            if error.reason == answer["error"]
+            else [f"{error.reason} instead of {answer['error']}"]
+        )
+    return [f"an answer instead of {answer['error']}"]
+
+
 def _other_error(bench: Bench, answer: dict[str, str]) -> list[str]:
     name = answer["error"].partition(":")[0]
     try:
