@@ -61,9 +61,18 @@ class Catalog:
             raise table_not_found(name)
         return found
 
+    def table_of(self, request: Request) -> dict[str, Any]:
+        """The table a request names by DatabaseName and TableName."""
+        return self.table(request["DatabaseName"], request["TableName"])
+
 
 Operation = Callable[[Catalog, Request], Answer]
 Operations = Mapping[str, Operation]
+
+
+def place_of(table: Answer) -> str:
+    """Where a table's partitions, versions and indexes are in the store."""
+    return path(table["DatabaseName"], table["Name"])
 
 
 def scope_of(account_id: str, region: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.glue.catalog import Answer, Catalog, Operations, Request
+from services.glue.catalog import Answer, Catalog, Operations, Request, place_of
 from services.glue.errors import not_found
 from services.glue.partitions import partition_key, partition_of
 from services.glue.store import path
@@ -33,12 +33,12 @@ def delete_for_partition(catalog: Catalog, request: Request) -> Answer:
 
 
 def _table_place(catalog: Catalog, request: Request) -> str:
-    table = catalog.table(request["DatabaseName"], request["TableName"])
-    return path(table["DatabaseName"], table["Name"])
+    table = catalog.table_of(request)
+    return place_of(table)
 
 
 def _partition_place(catalog: Catalog, request: Request) -> str:
-    table = catalog.table(request["DatabaseName"], request["TableName"])
+    table = catalog.table_of(request)
     partition_of(catalog, table, request["PartitionValues"])
     return path(table["DatabaseName"], table["Name"], partition_key(request["PartitionValues"]))
 

@@ -7,45 +7,44 @@ import zlib
 from collections.abc import Iterator
 from typing import Any
 
-from services.glue.catalog import Answer, Catalog, Operations, Request, without_none
-from services.glue.errors import GlueError, already_exists, invalid_input, not_found
+from services.glue.batches import each
+from services.glue.catalog import Answer, Catalog, Operations, Request, place_of, without_none
+from services.glue.errors import already_exists, invalid_input, not_found
 from services.glue.paging import from_token, to_token
 from services.glue.partition_expression import select
 from services.glue.store import path
-from services.glue.tables import error_detail, storage_descriptor
+from services.glue.tables import storage_descriptor
 
 PAGE_SIZE = 1000
 
 
 def create_partition(catalog: Catalog, request: Request) -> Answer:
-    table = catalog.table(request["DatabaseName"], request["TableName"])
+    table = catalog.table_of(request)
     _create(catalog, table, request["PartitionInput"])
     return {}
 
 
 def batch_create_partition(catalog: Catalog, request: Request) -> Answer:
-    table = catalog.table(request["DatabaseName"], request["TableName"])
-    errors = []
-    for wanted in request["PartitionInputList"]:
-        try:
-            _create(catalog, table, wanted)
-        except GlueError as wrong:
-            errors.append(_partition_error(wanted.get("Values") or [], wrong))
-    return {"Errors": errors} if errors else {}
+    table = catalog.table_of(request)
+    return each(
+        request["PartitionInputList"],
+        lambda wanted: _create(catalog, table, wanted),
+        lambda wanted: {"PartitionValues": wanted.get("Values") or []},
+    )
 
 
 def get_partition(catalog: Catalog, request: Request) -> Answer:
-    table = catalog.table(request["DatabaseName"], request["TableName"])
+    table = catalog.table_of(request)
     return {"Partition": _shown(table, partition_of(catalog, table, request["PartitionValues"]))}
 
 
 def batch_get_partition(catalog: Catalog, request: Request) -> Answer:
     """What is not there is left out, as on AWS; nothing stays unprocessed."""
-    table = catalog.table(request["DatabaseName"], request["TableName"])
+    table = catalog.table_of(request)
     wanted = [entry["Values"] for entry in request["PartitionsToGet"]]
     for values in wanted:
         _check_values(table, values)
-    found = (catalog.get("partition", _place(table), partition_key(values)) for values in wanted)
+    found = (catalog.get("partition", place_of(table), partition_key(values)) for values in wanted)
     return {
         "Partitions": [_shown(table, body) for body in found if body is not None],
         "UnprocessedKeys": [],
@@ -53,14 +52,14 @@ def batch_get_partition(catalog: Catalog, request: Request) -> Answer:
 
 
 def get_partitions(catalog: Catalog, request: Request) -> Answer:
-    table = catalog.table(request["DatabaseName"], request["TableName"])
+    table = catalog.table_of(request)
     keys = [(key["Name"], key.get("Type", "string")) for key in table["PartitionKeys"]]
     chosen = select(request.get("Expression") or "", keys)
     segment, limit = request.get("Segment"), request.get("MaxResults") or PAGE_SIZE
     _check_segment(segment)
     answer: list[Answer] = []
     last = ""
-    for name, body in _scan(catalog, _place(table), from_token(request.get("NextToken"))):
+    for name, body in _scan(catalog, place_of(table), from_token(request.get("NextToken"))):
         if _in_segment(name, segment) and chosen(body["Values"]):
             if len(answer) == limit:
                 return {"Partitions": answer, "NextToken": to_token(last)}
@@ -70,38 +69,33 @@ def get_partitions(catalog: Catalog, request: Request) -> Answer:
 
 
 def update_partition(catalog: Catalog, request: Request) -> Answer:
-    table = catalog.table(request["DatabaseName"], request["TableName"])
+    table = catalog.table_of(request)
     _update(catalog, table, request["PartitionValueList"], request["PartitionInput"])
     return {}
 
 
 def batch_update_partition(catalog: Catalog, request: Request) -> Answer:
-    table = catalog.table(request["DatabaseName"], request["TableName"])
-    errors = []
-    for entry in request["Entries"]:
-        values = entry["PartitionValueList"]
-        try:
-            _update(catalog, table, values, entry["PartitionInput"])
-        except GlueError as wrong:
-            errors.append({"PartitionValueList": values, "ErrorDetail": error_detail(wrong)})
-    return {"Errors": errors} if errors else {}
+    table = catalog.table_of(request)
+    return each(
+        request["Entries"],
+        lambda entry: _update(catalog, table, entry["PartitionValueList"], entry["PartitionInput"]),
+        lambda entry: {"PartitionValueList": entry["PartitionValueList"]},
+    )
 
 
 def delete_partition(catalog: Catalog, request: Request) -> Answer:
-    table = catalog.table(request["DatabaseName"], request["TableName"])
+    table = catalog.table_of(request)
     _delete(catalog, table, request["PartitionValues"])
     return {}
 
 
 def batch_delete_partition(catalog: Catalog, request: Request) -> Answer:
-    table = catalog.table(request["DatabaseName"], request["TableName"])
-    errors = []
-    for entry in request["PartitionsToDelete"]:
-        try:
-            _delete(catalog, table, entry["Values"])
-        except GlueError as wrong:
-            errors.append(_partition_error(entry["Values"], wrong))
-    return {"Errors": errors} if errors else {}
+    table = catalog.table_of(request)
+    return each(
+        request["PartitionsToDelete"],
+        lambda entry: _delete(catalog, table, entry["Values"]),
+        lambda entry: {"PartitionValues": entry["Values"]},
+    )
 
 
 def partition_key(values: list[str]) -> str:
@@ -112,7 +106,7 @@ def partition_key(values: list[str]) -> str:
 def partition_of(catalog: Catalog, table: Answer, values: list[str]) -> Answer:
     """The partition with these values, or EntityNotFoundException."""
     _check_values(table, values)
-    found: Answer | None = catalog.get("partition", _place(table), partition_key(values))
+    found: Answer | None = catalog.get("partition", place_of(table), partition_key(values))
     if found is None:
         raise not_found("Cannot find partition.")
     return found
@@ -121,7 +115,7 @@ def partition_of(catalog: Catalog, table: Answer, values: list[str]) -> Answer:
 def _create(catalog: Catalog, table: Answer, wanted: Request) -> None:
     values = wanted.get("Values") or []
     _check_values(table, values)
-    if catalog.get("partition", _place(table), partition_key(values)) is not None:
+    if catalog.get("partition", place_of(table), partition_key(values)) is not None:
         raise already_exists("Partition already exists.")
     _save(catalog, table, wanted, catalog.now)
 
@@ -131,7 +125,7 @@ def _update(catalog: Catalog, table: Answer, values: list[str], wanted: Request)
     new_values = wanted.get("Values") or values
     _check_values(table, new_values)
     if new_values != values:
-        if catalog.get("partition", _place(table), partition_key(new_values)) is not None:
+        if catalog.get("partition", place_of(table), partition_key(new_values)) is not None:
             raise already_exists("Partition already exists.")
         _delete(catalog, table, values)
     _save(catalog, table, wanted | {"Values": new_values}, old["CreationTime"])
@@ -139,7 +133,7 @@ def _update(catalog: Catalog, table: Answer, values: list[str], wanted: Request)
 
 def _delete(catalog: Catalog, table: Answer, values: list[str]) -> None:
     _check_values(table, values)
-    if not catalog.delete("partition", _place(table), partition_key(values)):
+    if not catalog.delete("partition", place_of(table), partition_key(values)):
         raise not_found("Cannot find partition.")
     place = path(table["DatabaseName"], table["Name"], partition_key(values))
     catalog.store.delete_below(catalog.scope, place)
@@ -158,7 +152,7 @@ def _save(catalog: Catalog, table: Answer, wanted: Request, created: float) -> N
             "CatalogId": catalog.account_id,
         }
     )
-    catalog.put("partition", _place(table), partition_key(wanted["Values"]), body)
+    catalog.put("partition", place_of(table), partition_key(wanted["Values"]), body)
 
 
 def _check_values(table: Answer, values: list[str]) -> None:
@@ -195,14 +189,6 @@ def _in_segment(name: str, segment: Request | None) -> bool:
         return True
     number: int = segment["SegmentNumber"]
     return zlib.crc32(name.encode()) % int(segment["TotalSegments"]) == number
-
-
-def _place(table: Answer) -> str:
-    return path(table["DatabaseName"], table["Name"])
-
-
-def _partition_error(values: list[str], wrong: GlueError) -> Answer:
-    return {"PartitionValues": values, "ErrorDetail": error_detail(wrong)}
 
 
 OPERATIONS: Operations = {

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.glue.catalog import Answer, Catalog, Operations, Request, without_none
+from services.glue.batches import each
+from services.glue.catalog import Answer, Catalog, Operations, Request, place_of, without_none
 from services.glue.errors import (
     GlueError,
     already_exists,
@@ -90,18 +91,18 @@ def delete_table(catalog: Catalog, request: Request) -> Answer:
 
 def batch_delete_table(catalog: Catalog, request: Request) -> Answer:
     database_name = catalog.database(request["DatabaseName"])["Name"]
-    errors = []
-    for name in request["TablesToDelete"]:
-        try:
-            _remove(catalog, database_name, catalog.table(database_name, name)["Name"])
-        except GlueError as wrong:
-            errors.append({"TableName": name, "ErrorDetail": error_detail(wrong)})
-    return {"Errors": errors} if errors else {}
+    return each(
+        request["TablesToDelete"],
+        lambda name: _remove(catalog, database_name, catalog.table(database_name, name)["Name"]),
+        lambda name: {"TableName": name},
+    )
 
 
 def get_table_version(catalog: Catalog, request: Request) -> Answer:
-    table = catalog.table(request["DatabaseName"], request["TableName"])
-    body = catalog.get("version", _place(table), _key(request.get("VersionId", table["VersionId"])))
+    table = catalog.table_of(request)
+    body = catalog.get(
+        "version", place_of(table), _key(request.get("VersionId", table["VersionId"]))
+    )
     if body is None:
         raise not_found("Version not found.")
     return {"TableVersion": _version(table, body)}
@@ -109,10 +110,10 @@ def get_table_version(catalog: Catalog, request: Request) -> Answer:
 
 def get_table_versions(catalog: Catalog, request: Request) -> Answer:
     """Newest first."""
-    table = catalog.table(request["DatabaseName"], request["TableName"])
+    table = catalog.table_of(request)
     newest_first = [
         (_key(10**9 - int(body["VersionId"])), body)
-        for _, body in reversed(catalog.items("version", _place(table)))
+        for _, body in reversed(catalog.items("version", place_of(table)))
     ]
     return paged_answer(
         "TableVersions", newest_first, request, 100, lambda body: _version(table, body)
@@ -120,44 +121,36 @@ def get_table_versions(catalog: Catalog, request: Request) -> Answer:
 
 
 def delete_table_version(catalog: Catalog, request: Request) -> Answer:
-    table = catalog.table(request["DatabaseName"], request["TableName"])
+    table = catalog.table_of(request)
     _delete_version(catalog, table, request["VersionId"])
     return {}
 
 
 def batch_delete_table_version(catalog: Catalog, request: Request) -> Answer:
-    table = catalog.table(request["DatabaseName"], request["TableName"])
-    errors = []
-    for version in request["VersionIds"]:
-        try:
-            _delete_version(catalog, table, version)
-        except GlueError as wrong:
-            errors.append(
-                {
-                    "TableName": table["Name"],
-                    "VersionId": version,
-                    "ErrorDetail": error_detail(wrong),
-                }
-            )
-    return {"Errors": errors} if errors else {}
+    table = catalog.table_of(request)
+    return each(
+        request["VersionIds"],
+        lambda version: _delete_version(catalog, table, version),
+        lambda version: {"TableName": table["Name"], "VersionId": version},
+    )
 
 
 def create_partition_index(catalog: Catalog, request: Request) -> Answer:
-    table = catalog.table(request["DatabaseName"], request["TableName"])
+    table = catalog.table_of(request)
     add_partition_index(catalog, table, request["PartitionIndex"])
     return {}
 
 
 def get_partition_indexes(catalog: Catalog, request: Request) -> Answer:
-    table = catalog.table(request["DatabaseName"], request["TableName"])
+    table = catalog.table_of(request)
     return paged_answer(
-        "PartitionIndexDescriptorList", catalog.items("index", _place(table)), request, 100
+        "PartitionIndexDescriptorList", catalog.items("index", place_of(table)), request, 100
     )
 
 
 def delete_partition_index(catalog: Catalog, request: Request) -> Answer:
-    table = catalog.table(request["DatabaseName"], request["TableName"])
-    if not catalog.delete("index", _place(table), request["IndexName"]):
+    table = catalog.table_of(request)
+    if not catalog.delete("index", place_of(table), request["IndexName"]):
         raise not_found(f"Index with the given indexName : {request['IndexName']} does not exist")
     return {}
 
@@ -168,7 +161,7 @@ def add_partition_index(catalog: Catalog, table: Answer, index: Request) -> None
     unknown = [key for key in index["Keys"] if key.lower() not in types]
     if unknown:
         raise invalid_input(f"Partition key : {unknown[0]} does not exist in table")
-    present = catalog.items("index", _place(table))
+    present = catalog.items("index", place_of(table))
     if index["IndexName"] in dict(present):
         raise already_exists(f"Index with the given indexName : {index['IndexName']} exists")
     if len(present) >= PARTITION_INDEXES_ALLOWED:
@@ -181,12 +174,7 @@ def add_partition_index(catalog: Catalog, table: Answer, index: Request) -> None
         "Keys": [{"Name": key, "Type": types[key.lower()]} for key in index["Keys"]],
         "IndexStatus": "ACTIVE",
     }
-    catalog.put("index", _place(table), index["IndexName"], descriptor)
-
-
-def error_detail(wrong: GlueError) -> Answer:
-    """An error inside a batch's answer."""
-    return {"ErrorCode": wrong.code, "ErrorMessage": wrong.message}
+    catalog.put("index", place_of(table), index["IndexName"], descriptor)
 
 
 def storage_descriptor(wanted: Request) -> Answer:
@@ -225,7 +213,7 @@ def _table(
 
 def _save(catalog: Catalog, table: Answer) -> None:
     catalog.put("table", path(table["DatabaseName"]), table["Name"], table)
-    catalog.put("version", _place(table), _key(table["VersionId"]), table)
+    catalog.put("version", place_of(table), _key(table["VersionId"]), table)
 
 
 def _remove(catalog: Catalog, database_name: str, name: str) -> None:
@@ -237,12 +225,8 @@ def _remove(catalog: Catalog, database_name: str, name: str) -> None:
 def _delete_version(catalog: Catalog, table: Answer, version: str) -> None:
     if version == table["VersionId"]:
         raise invalid_input(f"Version {version} is the table's current version.")
-    if not catalog.delete("version", _place(table), _key(version)):
+    if not catalog.delete("version", place_of(table), _key(version)):
         raise not_found("Version not found.")
-
-
-def _place(table: Answer) -> str:
-    return path(table["DatabaseName"], table["Name"])
 
 
 def _key(version: str | int) -> str:
