@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 #: after that one has ended: https://docs.aws.amazon.com/kinesis/latest/APIReference/API_SubscribeToShard.html
 _PAUSE_SECONDS = 1.0
 _REGISTRATION_SECONDS = 120.0
+#: Between two looks at a consumer that is being registered; AWS allows 20 a second.
+_FIRST_LOOK_SECONDS, _LONGEST_LOOK_SECONDS = 0.02, 1.0
 
 
 class FanOutNotReady(KclError):
@@ -65,13 +67,14 @@ class RegisteredConsumer:
         except ClientError as error:
             if error.response["Error"]["Code"] != "ResourceInUseException":
                 raise  # registered before, by another worker, is as good
-        deadline = time.monotonic() + _REGISTRATION_SECONDS
+        deadline, pause = time.monotonic() + _REGISTRATION_SECONDS, _FIRST_LOOK_SECONDS
         while time.monotonic() < deadline:
             told = self._kinesis.describe_stream_consumer(**named)["ConsumerDescription"]
             if told["ConsumerStatus"] == "ACTIVE":
                 arn: str = told["ConsumerARN"]
                 return arn
-            self._sleep(0.2)
+            self._sleep(pause)
+            pause = min(2 * pause, _LONGEST_LOOK_SECONDS)
         raise FanOutNotReady(
             f"Consumer {self._consumer_name!r} of stream {self._stream_name!r} is not ACTIVE "
             f"after {_REGISTRATION_SECONDS:.0f} s."

@@ -178,8 +178,12 @@ def test_a_checkpoint_of_another_stream_is_told_and_not_tried_again() -> None:
         rounds(Kinesis(refused("InvalidArgumentException")), 1)
 
 
-def test_a_consumer_is_waited_for_until_it_is_active() -> None:
-    kinesis = Kinesis([event(1, following="1")])
-    kinesis.statuses = ["CREATING", "CREATING", "ACTIVE"]
-    assert rounds(kinesis, 1)[0] == ["1"]
-    assert kinesis.statuses == ["ACTIVE"]
+def test_a_consumer_is_waited_for_until_it_is_active_at_ever_longer_intervals() -> None:
+    kinesis = Kinesis()
+    waited: list[float] = []
+    kinesis.statuses = ["CREATING"] * 8 + ["ACTIVE"]
+    consumer = RegisteredConsumer(kinesis, "clicks", "app", waited.append)
+    assert consumer.arn() == "arn:consumer:1"
+    assert waited == [0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.0, 1.0]
+    assert consumer.arn() == "arn:consumer:1"
+    assert kinesis.registered == 1
