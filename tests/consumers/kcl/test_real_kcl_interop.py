@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections import Counter
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from scripts.bench import real_kcl, real_kpl
-from scripts.bench.real_kcl import FAST, LIKE_2X, RealKclUnavailable, WorkerProcess
+from scripts.bench.real_kcl import FAST, LIKE_2X, WorkerProcess
 from services.kinesis.aggregation import AggregatedUserRecord, pack
+from tests.bringing import bring_or_skip
 from tests.conftest import EngineUnderTest
 from tests.consumers.kcl.streams import StreamUnderTest
 from tests.waiting import wait_until
@@ -22,21 +21,12 @@ from tests.waiting import wait_until
 PATIENCE = 240.0
 
 
-def _bring[T](bring: Callable[[], T]) -> T:
-    try:
-        return bring()
-    except RealKclUnavailable as reason:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(reason))
-
-
 class Fleet:
     """Workers of both kinds on one stream."""
 
     def __init__(self, engine: EngineUnderTest, stream: StreamUnderTest, folder: Path) -> None:
         self._url, self._stream, self._folder = engine.endpoint_url, stream, folder
-        self._kcl = _bring(real_kcl.bring)
+        self._kcl = bring_or_skip(real_kcl.bring)
         self._stack = ExitStack()
         self.all: dict[str, WorkerProcess] = {}
 
@@ -121,7 +111,7 @@ def test_the_real_kcl_unpacks_what_we_pack(engine: EngineUnderTest, tmp_path: Pa
 def test_we_unpack_what_the_real_kpl_packs(engine: EngineUnderTest, tmp_path: Path) -> None:
     if shutil.which("javac") is None:
         pytest.skip("The real KPL's program needs a JDK, which no package registry brings.")
-    kpl = _bring(real_kpl.bring)
+    kpl = bring_or_skip(real_kpl.bring)
     stream = StreamUnderTest(engine, 4)
     told = kpl.put(engine.endpoint_url, stream.name, 5000, tmp_path)
     records, _, kinesis_records = told.partition(" in ")

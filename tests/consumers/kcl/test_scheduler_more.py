@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import threading
 import time
 import urllib.error
@@ -10,6 +12,7 @@ import urllib.request
 import uuid
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +20,7 @@ import pytest
 from consumers.kcl import LOCAL, Scheduler, SchedulerSettings
 from consumers.kcl.extended_sequence_number import AT_TIMESTAMP
 from consumers.kcl.health import HealthEndpoint
+from scripts.bench.real_kcl import our_worker
 from tests.conftest import EngineUnderTest
 from tests.consumers.kcl.recording import Journal, Recorder
 from tests.consumers.kcl.streams import StreamUnderTest
@@ -140,6 +144,28 @@ def _counters(stream: StreamUnderTest) -> dict[str, int]:
 
 def _are_renewed(before: dict[str, int], now: dict[str, int]) -> bool:
     return all(now[key] > counter for key, counter in before.items())
+
+
+def test_a_worker_that_was_frozen_goes_on_and_undoes_nothing_that_its_peer_did(
+    engine: EngineUnderTest, tmp_path: Path
+) -> None:
+    """As when a laptop sleeps: to itself it seems to hold its leases still."""
+    stream, journal = StreamUnderTest(engine, 2), Journal()
+    put = stream.put(0, 200)
+    worker = our_worker("frozen", engine.endpoint_url, stream.name, stream.application, tmp_path)
+    with worker as frozen:
+        wait_until(lambda: {datum.encode() for datum in frozen.seen()} == put)
+        os.killpg(frozen.pid, signal.SIGSTOP)
+        with stream.worker("peer", lambda: Recorder(journal)):
+            wait_until(lambda: set(stream.owners().values()) == {"peer"})
+            meanwhile = stream.put(200, 200)
+            wait_until(lambda: journal.seen() >= meanwhile)
+            before = {lease.lease_key: lease.checkpoint for lease in stream.leases.list_leases()}
+            os.killpg(frozen.pid, signal.SIGCONT)
+            wait_until(lambda: set(stream.owners().values()) == {"frozen", "peer"})
+            after = stream.put(400, 200)
+            wait_until(lambda: {d.encode() for d in frozen.seen()} | journal.seen() >= after)
+            assert not any(stream.lease(key).checkpoint < at for key, at in before.items())
 
 
 def test_reading_begins_at_a_timestamp(engine: EngineUnderTest) -> None:

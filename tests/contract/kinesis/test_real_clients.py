@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from scripts.bench import real_kcl
-from scripts.bench.real_kcl import FAST, RealKcl, RealKclUnavailable, WorkerProcess
+from scripts.bench.real_kcl import FAST, RealKcl, WorkerProcess
+from tests.bringing import bring_or_skip
 from tests.contract.engines import ContractEngine
 from tests.contract.kinesis.conftest import Streams
 from tests.waiting import wait_until
@@ -28,12 +29,7 @@ KEYS = [f"key-{i}" for i in range(20)]
 def kcl(contract_engine: ContractEngine) -> RealKcl:
     if contract_engine.endpoint_url is None:
         pytest.skip("The KCL's properties here are for a local endpoint.")
-    try:
-        return real_kcl.bring()
-    except RealKclUnavailable as why:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(why))
+    return bring_or_skip(real_kcl.bring)
 
 
 class Numbered:
