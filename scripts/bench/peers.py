@@ -72,7 +72,22 @@ def moto() -> Iterator[RunningPeer]:
 
 @contextlib.contextmanager
 def ministack() -> Iterator[RunningPeer]:
-    python = _venv("ministack", "ministack")
+    with _ministack(_venv("ministack", "ministack")) as peer:
+        yield peer
+
+
+@contextlib.contextmanager
+def ministack_with_duckdb() -> Iterator[RunningPeer]:
+    """Its Athena runs queries only where DuckDB is installed beside it; ours is taken."""
+    from importlib.metadata import version
+
+    python = _venv("ministack-duckdb", "ministack", f"duckdb=={version('duckdb')}")
+    with _ministack(python) as peer:
+        yield peer
+
+
+@contextlib.contextmanager
+def _ministack(python: Path) -> Iterator[RunningPeer]:
     port = free_port()
     command = [str(python.parent / "ministack")]
     environment = {"GATEWAY_PORT": str(port), "HOST": "127.0.0.1"}

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 import uuid
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
@@ -50,7 +50,6 @@ class Athena:
         self._state = state or StoredState()
         self._tokens: dict[tuple[str, str], tuple[Shape, str]] = {}
         self._token_lock = threading.Lock()
-        self._results: OrderedDict[str, bytes] = OrderedDict()
         self._runner = QueryRunner(
             clock=clock,
             glue=glue,
@@ -292,31 +291,20 @@ class Athena:
     ) -> tuple[list[result_files.Row], str | None]:
         if execution.data_manifest_location:
             return [], None
-        body = self._result_body(execution.output_location)
-        if execution.has_header:
-            rows, following = result_files.read_csv(body, start, count)
-            return rows, str(following) if following is not None else None
-        lines: list[result_files.Row] = [[line] for line in body.decode().split("\n")[:-1]]
-        page = lines[start : start + count]
-        return page, str(start + count) if start + count < len(lines) else None
-
-    def _result_body(self, location: str) -> bytes:
-        """The result object; the last few are kept, so that pages do not read it again and again."""
-        if location in self._results:
-            self._results.move_to_end(location)
-            return self._results[location]
-        bucket, key = object_store.split_location(location)
+        bucket, key = object_store.split_location(execution.output_location)
         try:
+            if execution.has_header:
+                read = functools.partial(self._store.read_range, bucket, key)
+                rows, following = result_files.read_csv(read, start, count)
+                return rows, str(following) if following is not None else None
             body = self._store.read(bucket, key)
         except QueryFailed:
             raise invalid_request(
-                f"Could not find results: {location} does not exist any more"
+                f"Could not find results: {execution.output_location} does not exist any more"
             ) from None
-        if len(body) > 1 << 16:
-            self._results[location] = body
-            while len(self._results) > 4:
-                self._results.popitem(last=False)
-        return body
+        lines: list[result_files.Row] = [[line] for line in body.decode().split("\n")[:-1]]
+        page = lines[start : start + count]
+        return page, str(start + count) if start + count < len(lines) else None
 
     def _keep_statement(self, execution: QueryExecution, name: str, text: str | None) -> None:
         request = {"StatementName": name, "WorkGroup": execution.work_group, "QueryStatement": text}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
 from functools import lru_cache
@@ -152,9 +153,48 @@ _FUNCTIONS: list[tuple[str, Callable[..., Any], list[str], str]] = [
 ]  # fmt: skip
 
 
+#: Types whose values go through Arrow as they are: such a function is called by the column.
+_BY_COLUMN = {V, B, I, BOOL, TS, "DATE"}
+
+
+def by_column(function: Callable[..., Any], result: Any) -> Callable[..., Any]:
+    """A function of columns that asks once for equal values: most columns repeat themselves.
+
+    `result` is the pyarrow type. Column by column also costs DuckDB a fifth of value by value.
+    """
+    import pyarrow
+
+    @functools.wraps(function)  # DuckDB counts the parameters
+    def columns(*arguments: Any) -> Any:
+        known: dict[tuple[Any, ...], Any] = {}
+        found = []
+        for values in zip(*(column.to_pylist() for column in arguments), strict=True):
+            if values not in known:
+                known[values] = function(*values)
+            found.append(known[values])
+        return pyarrow.array(found, result)
+
+    return columns
+
+
+def _arrow_type(name: str) -> Any:
+    import pyarrow
+
+    return {
+        V: pyarrow.string(), B: pyarrow.int64(), I: pyarrow.int32(), D: pyarrow.float64(),
+        BOOL: pyarrow.bool_(), TS: pyarrow.timestamp("us"), "DATE": pyarrow.date32(),
+    }[name]  # fmt: skip
+
+
 def install(database: Any) -> None:
     """Create macros and functions."""
     for name, function, arguments, result in _FUNCTIONS:
+        if _BY_COLUMN.issuperset(arguments) and result in (_BY_COLUMN | {D}):
+            database.create_function(
+                name, by_column(strict(function), _arrow_type(result)), arguments, result,
+                type="arrow", null_handling="special",
+            )  # fmt: skip
+            continue
         database.create_function(name, strict(function), arguments, result, null_handling="special")
     for name, loose, arguments, result in (
         ("athena_substr_binary", _b.substr_binary, [BL, B, B, BOOL], BL),

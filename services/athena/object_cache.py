@@ -1,5 +1,6 @@
 """Objects as local files for DuckDB: fetched in parallel, kept by ETag, dropped oldest first.
 
+Text objects are kept as `line_files` prepares them, everything else as it is stored.
 A file's path says everything a scan needs: bucket, key and partition values, so DuckDB prunes by
 partition and `$path` is read back from the path (`uri_of_path` is its inverse in SQL).
 """
@@ -11,16 +12,18 @@ import os
 import threading
 import urllib.parse
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from services.athena import line_files
+from services.athena.line_files import Lines
 from services.athena.object_store import ObjectStore, StoredObject
 
-#: DuckDB reads these itself; the rest is decompressed when fetched.
-_READ_BY_DUCKDB = (".gz", ".zst")
+#: An object, and its partition's names and values.
+Wanted = tuple[StoredObject, Sequence[tuple[str, str]]]
+
 PARALLEL_READS = 16
-_KEY_SAFE = "/-_.~ "
 
 
 class ObjectCache:
@@ -33,35 +36,37 @@ class ObjectCache:
         self._lock = threading.Lock()
         self._written_bytes = 0
 
-    def path_of(self, found: StoredObject, partition: Sequence[tuple[str, str]]) -> Path:
+    def path_of(
+        self, found: StoredObject, partition: Sequence[tuple[str, str]], lines: Lines | None = None
+    ) -> Path:
         """Where the object's file is, or will be."""
-        values = [f"{name}={urllib.parse.quote(value, safe='')}" for name, value in partition]
         name = found.key.rsplit("/", 1)[-1]
-        for suffix in (".snappy", ".bz2", ".deflate", ".lz4"):
+        for suffix in line_files.OPENED if lines else (".snappy", ".bz2", ".deflate", ".lz4"):
             if name.endswith(suffix) and not name.endswith((".snappy.parquet", ".snappy.orc")):
                 name = name.removesuffix(suffix)
-        key = urllib.parse.quote(found.key, safe="-_.~")
-        pieces = [key[i : i + 200] for i in range(0, len(key), 200)]
+        version = (found.etag or "-") + (f".{lines.variant}" if lines else "")
         last = urllib.parse.quote(name, safe="-_.~")[-120:]
-        return self.folder.joinpath(
-            urllib.parse.quote(found.bucket, safe="-_."),
-            "k",
-            *pieces,
-            "e",
-            found.etag or "-",
-            *values,
-            last,
-        )
+        return self.place(found.bucket, found.key, version, partition) / last
 
-    def fetch(self, wanted: Sequence[tuple[StoredObject, Sequence[tuple[str, str]]]]) -> list[str]:
+    def place(
+        self, bucket: str, key: str, version: str, partition: Sequence[tuple[str, str]]
+    ) -> Path:
+        """A folder whose path says all; `uri_of_path` is its inverse."""
+        values = [f"{name}={urllib.parse.quote(value, safe='')}" for name, value in partition]
+        quoted = urllib.parse.quote(key, safe="-_.~")
+        pieces = [quoted[i : i + 200] for i in range(0, len(quoted), 200)]
+        root = urllib.parse.quote(bucket, safe="-_.")
+        return self.folder.joinpath(root, "k", *pieces, "e", version, *values)
+
+    def fetch(self, wanted: Sequence[Wanted], lines: Lines | None = None) -> list[str]:
         """Local paths in the order asked for; reads what is missing, many at once."""
-        paths = [self.path_of(found, partition) for found, partition in wanted]
+        paths = [self.path_of(found, partition, lines) for found, partition in wanted]
         missing = [
             (found, path)
             for (found, _), path in zip(wanted, paths, strict=True)
             if not path.exists()
         ]
-        self.side_by_side(self._bring, missing)
+        self.side_by_side(lambda item: self._bring(*item, lines), missing)
         return [str(path) for path in paths]
 
     def side_by_side[T](self, work: Callable[[T], None], items: Sequence[T]) -> None:
@@ -77,14 +82,28 @@ class ObjectCache:
                 self._pool = ThreadPoolExecutor(PARALLEL_READS, "athena-read")
             return self._pool
 
-    def _bring(self, item: tuple[StoredObject, Path]) -> None:
-        found, path = item
-        body = self._store.read(found.bucket, found.key)
+    def _bring(self, found: StoredObject, path: Path, lines: Lines | None) -> None:
+        self.keep(path, self.contents(found, lines))
+
+    def contents(self, found: StoredObject, lines: Lines | None) -> Iterable[bytes]:
+        """The object's bytes as they are to be kept, in pieces."""
+        body = decompressed(found.key, self._store.read(found.bucket, found.key))
+        if lines is None:
+            return [body]
+        return lines.prepared(line_files.opened(found.uri, found.key, body))
+
+    def keep(self, path: Path, pieces: Iterable[bytes]) -> None:
+        """Write a file that is there whole or not at all."""
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(f".{threading.get_ident()}.part")
-        part.write_bytes(decompressed(found.key, body))
-        os.replace(part, path)
-        self.written(len(body))
+        try:
+            with part.open("wb") as file:
+                file.writelines(pieces)
+                size = file.tell()
+            os.replace(part, path)
+        finally:
+            part.unlink(missing_ok=True)
+        self.written(size)
 
     def written(self, size: int) -> None:
         """Count bytes; a full cache drops its oldest files."""

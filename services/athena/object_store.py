@@ -33,6 +33,9 @@ class ObjectStore(Protocol):
     def read(self, bucket: str, key: str) -> bytes:
         """The whole body. Raises ObjectMissing."""
 
+    def read_range(self, bucket: str, key: str, start: int, size: int) -> bytes:
+        """Up to `size` bytes from `start` on; fewer at the end. Raises ObjectMissing."""
+
     def write(self, bucket: str, key: str, body: bytes | Path, content_type: str = "") -> None:
         """A body, or the file that holds it. Raises BucketMissing."""
 
@@ -99,8 +102,19 @@ class BotoObjectStore:
         return found
 
     def read(self, bucket: str, key: str) -> bytes:
+        return self._got(bucket, key)
+
+    def read_range(self, bucket: str, key: str, start: int, size: int) -> bytes:
         try:
-            body: bytes = self._client.get_object(Bucket=bucket, Key=key)["Body"].read()
+            return self._got(bucket, key, Range=f"bytes={start}-{start + size - 1}")
+        except self._client.exceptions.ClientError as error:
+            if error.response["Error"]["Code"] == "InvalidRange":  # nothing is left
+                return b""
+            raise
+
+    def _got(self, bucket: str, key: str, **more: Any) -> bytes:
+        try:
+            body: bytes = self._client.get_object(Bucket=bucket, Key=key, **more)["Body"].read()
         except self._client.exceptions.NoSuchKey:
             raise ObjectMissing(bucket, key) from None
         except self._client.exceptions.NoSuchBucket:
@@ -142,6 +156,9 @@ class MemoryObjectStore:
         if key not in objects:
             raise ObjectMissing(bucket, key)
         return objects[key]
+
+    def read_range(self, bucket: str, key: str, start: int, size: int) -> bytes:
+        return self.read(bucket, key)[start : start + size]
 
     def write(self, bucket: str, key: str, body: bytes | Path, content_type: str = "") -> None:
         self._bucket(bucket)[key] = body.read_bytes() if isinstance(body, Path) else body

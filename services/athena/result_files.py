@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,19 +67,49 @@ def gathered(pieces: Iterable[bytes]) -> Iterator[bytes | Path]:
         yield Path(file.name)
 
 
-def read_csv(body: bytes, position: int, count: int) -> tuple[list[Row], int | None]:
+#: A page of results is read in pieces of the file; a row that is longer takes a longer piece.
+PIECE_BYTES = 1 << 20
+
+
+def read_csv(
+    read: Callable[[int, int], bytes], position: int, count: int
+) -> tuple[list[Row], int | None]:
     """Up to `count` rows from a byte offset, and the offset of the next row (None at the end).
 
-    NULL (nothing) and the empty string (`""`) stay apart, which no CSV library does.
+    `read` gives up to so many bytes from an offset on. NULL (nothing) and the empty string (`""`)
+    stay apart, which no CSV library does.
     """
     rows: list[Row] = []
+    size = PIECE_BYTES
+    while len(rows) < count:
+        body = read(position, size)
+        found, end = _read_rows(body, count - len(rows))
+        rows += found
+        position += end
+        if len(body) < size and end == len(body):
+            return rows, None
+        if not found and len(body) < size:
+            raise ValueError(f"The result file ends within the row at byte {position}.")
+        size = PIECE_BYTES if found else 2 * size
+    return rows, position if read(position, 1) else None
+
+
+def _read_rows(body: bytes, count: int) -> tuple[list[Row], int]:
+    """The rows that are there whole, and where they end."""
+    rows: list[Row] = []
+    position = 0
     while position < len(body) and len(rows) < count:
-        row, position = _read_row(body, position)
+        try:
+            row, following = _read_row(body, position)
+        except ValueError:  # the rest lies in the next piece
+            break
         rows.append(row)
-    return rows, position if position < len(body) else None
+        position = following
+    return rows, position
 
 
 def _read_row(body: bytes, position: int) -> tuple[Row, int]:
+    """Raises ValueError where the row's end is missing."""
     row: Row = []
     while True:
         if body[position : position + 1] == b'"':
@@ -88,6 +118,8 @@ def _read_row(body: bytes, position: int) -> tuple[Row, int]:
         else:
             row.append(None)
         end = body[position : position + 1]
+        if not end:
+            raise ValueError
         position += 1
         if end != b",":
             return row, position
@@ -97,6 +129,8 @@ def _read_quoted(body: bytes, start: int) -> tuple[str, int]:
     at = start
     while True:
         at = body.index(b'"', at)
+        if at + 1 == len(body):
+            raise ValueError  # a second quote may follow
         if body[at + 1 : at + 2] != b'"':
             return body[start:at].decode().replace('""', '"'), at + 1
         at += 2

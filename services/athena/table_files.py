@@ -56,7 +56,7 @@ class TableFiles:
 
     def __init__(self, store: ObjectStore, cache: ObjectCache) -> None:
         self._store, self._cache = store, cache
-        self._packs = ObjectPacks(cache, store)
+        self._packs = ObjectPacks(cache)
 
     def scan(
         self,
@@ -77,8 +77,11 @@ class TableFiles:
         context.check()
         names = list(keys)
         wanted = [(e, [*zip(names, v, strict=True)]) for e, v in found]
-        may_pack = not names_objects and table_format.reader(descriptor) == "json"
-        files = self._packs.fetch(wanted) if may_pack else self._cache.fetch(wanted)
+        lines = table_format.lines(descriptor, table.get("Parameters") or {})
+        if lines and not names_objects:
+            files = self._packs.fetch(wanted, lines)
+        else:
+            files = self._cache.fetch(wanted, lines)
         return Scan(
             descriptor=descriptor,
             parameters=table.get("Parameters") or {},

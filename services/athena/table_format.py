@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from services.athena.line_files import Lines
+
 Shape = dict[str, Any]
 
 LAZY_SIMPLE = "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe"
@@ -52,6 +54,22 @@ def reader(descriptor: Shape) -> str:
     input_format = (descriptor.get("InputFormat") or "").lower()
     by_input = [kind for kind in ("parquet", "orc", "avro") if kind in input_format]
     return by_input[0] if by_input else ("" if library else "text")
+
+
+def lines(descriptor: Shape, parameters: dict[str, str]) -> Lines | None:
+    """How a text format's objects are prepared; None for the others.
+
+    OpenX JSON gives NULLs for an empty line, as an empty object does. Hive's JSON refuses it, and so
+    does DuckDB the mark.
+    """
+    kind = reader(descriptor)
+    if kind == "json":
+        return Lines(b"{}") if is_openx(descriptor) else Lines()
+    if kind not in ("text", "csv", "regex", "grok"):
+        return None
+    given = {**((descriptor.get("SerdeInfo") or {}).get("Parameters") or {}), **parameters}
+    count = given.get("skip.header.line.count") or "0"
+    return Lines(skip=max(0, int(count)) if count.strip().isdigit() else 0)
 
 
 def is_openx(descriptor: Shape) -> bool:

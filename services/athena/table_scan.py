@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from services.athena import grok, json_spelling, table_format, trino_types
+from services.athena import grok, json_spelling, line_files, table_format, trino_types
 from services.athena.errors import QueryFailed
 from services.athena.object_store import StoredObject
 from services.athena.trino_types import Type
@@ -23,8 +23,9 @@ from services.athena.trino_types import Type
 Shape = dict[str, Any]
 
 
-#: Three control characters no text holds: a delimiter that never splits, a NULL nobody writes.
-_NEVER = "\x05\x06\x07"
+#: Control characters no text holds: a delimiter that never splits, a NULL nobody writes.
+_NEVER, _NOBODY = "\x07\x06\x05", "\x06\x05\x07"
+_BLANK = line_files.BLANK.decode()
 
 
 @dataclass(frozen=True)
@@ -219,21 +220,13 @@ def _json_structure(kind: Type) -> Any:
     return file_type(kind)
 
 
-def _lines_source(scan: Scan, skip: int) -> str:
+def _lines_source(scan: Scan) -> str:
     """Each line as column `line`: a delimiter no text holds."""
     return (
         f"read_csv({_files(scan)}, columns={{'line': 'VARCHAR'}}, delim={text(_NEVER)}, quote='', "
-        f"escape='', header=false, auto_detect=false, strict_mode=false, null_padding=true, skip={skip}, "
-        f"nullstr={text(_NEVER[::-1])}, max_line_size=16777216, {_hive(scan)})"
+        f"escape='', header=false, auto_detect=false, strict_mode=false, null_padding=true, "
+        f"nullstr={text(_NOBODY)}, max_line_size=16777216, {_hive(scan)})"
     )
-
-
-def _skip(scan: Scan) -> int:
-    parameters = {
-        **(scan.descriptor.get("SerdeInfo") or {}).get("Parameters", {}),
-        **scan.parameters,
-    }
-    return int(parameters.get("skip.header.line.count", 0) or 0)
 
 
 def _properties(scan: Scan) -> dict[str, str]:
@@ -261,17 +254,19 @@ def _read_text(scan: Scan) -> tuple[str, dict[str, str]]:
     source = (
         f"read_csv({_files(scan)}, columns={{{columns}}}, delim={text(delimiter)}, quote='', "
         f"escape='', header=false, auto_detect=false, strict_mode=false, null_padding=true, ignore_errors=true, "
-        f"skip={_skip(scan)}, nullstr={text(null)}, max_line_size=16777216, {_hive(scan)})"
+        f"nullstr={text(null)}, max_line_size=16777216, {_hive(scan)})"
     )
     collection = _letter(
         properties.get("collection.delim") or properties.get("colelction.delim"), "\x02"
     )
     keys = _letter(properties.get("mapkey.delim"), "\x03")
     values = {}
+    first, *_, last = [*scan.columns, *scan.columns]
     for column, kind in scan.columns.items():
-        sql = (
-            f"rtrim({name(column)}, chr(13))" if column == list(scan.columns)[-1] else name(column)
-        )
+        sql = f"rtrim({name(column)}, chr(13))" if column == last else name(column)
+        if column == first:  # an empty line is an empty first field, the others are missing
+            empty = "''" if null else "NULL"
+            sql = f"CASE WHEN {sql} = {text(_BLANK)} THEN {empty} ELSE {sql} END"
         if escape:
             sql = f"replace({sql}, {text(escape)}, '')"
         values[column] = lazy_value(sql, kind, [collection, keys, "\x04", "\x05"], null)
@@ -339,12 +334,14 @@ def _read_csv(scan: Scan) -> tuple[str, dict[str, str]]:
     source = (
         f"read_csv({_files(scan)}, columns={{{columns}}}, delim={text(properties.get('separatorChar', ','))}, "
         f"quote={text(quote)}, escape={text(_csv_escape(scan, quote, escape))}, header=false, auto_detect=false, "
-        f"strict_mode=false, null_padding=true, skip={_skip(scan)}, nullstr={text(_NEVER[::-1])}, parallel=false, "
+        f"strict_mode=false, null_padding=true, nullstr={text(_NOBODY)}, parallel=false, "
         f"max_line_size=16777216, {_hive(scan)})"
     )
     values = {}
     for position, (column, kind) in enumerate(scan.columns.items()):
-        values[column] = _csv_value(name(column), kind, position)
+        # an empty line is a row of NULLs
+        sql = name(column) if position else f"nullif({name(column)}, {text(_BLANK)})"
+        values[column] = _csv_value(sql, kind, position)
     return source, values
 
 
@@ -397,8 +394,8 @@ def _read_grok(scan: Scan) -> tuple[str, dict[str, str]]:
 
 def _read_groups(scan: Scan, pattern: str, groups: Sequence[int]) -> tuple[str, dict[str, str]]:
     source = (
-        f"(SELECT athena_groups(rtrim(line, chr(13)), {text(pattern)}) AS g, * EXCLUDE line "
-        f"FROM {_lines_source(scan, _skip(scan))})"
+        f"(SELECT athena_groups(rtrim(replace(line, {text(_BLANK)}, ''), chr(13)), {text(pattern)}) AS g, * EXCLUDE line "
+        f"FROM {_lines_source(scan)})"
     )
     values = {}
     for group, (column, kind) in zip(groups, scan.columns.items(), strict=True):

@@ -25,12 +25,20 @@ class LocalStackObjectStore:
         return sorted(found, key=lambda entry: entry.key)
 
     def read(self, bucket: str, key: str) -> bytes:
+        return self._read(bucket, key, 0, None)
+
+    def read_range(self, bucket: str, key: str, start: int, size: int) -> bytes:
+        return self._read(bucket, key, start, size)
+
+    def _read(self, bucket: str, key: str, start: int, size: int | None) -> bytes:
         entry = self._bucket(bucket).objects.get(key)
         if entry is None or not hasattr(entry, "etag"):
             raise ObjectMissing(bucket, key)
         try:
             with self._provider()._storage_backend.open(bucket, entry, mode="r") as stored:
-                body: bytes = stored.read()
+                if start:
+                    stored.seek(start)
+                body: bytes = stored.read() if size is None else stored.read(size)
         except FileNotFoundError:  # deleted since it was listed
             raise ObjectMissing(bucket, key) from None
         return body

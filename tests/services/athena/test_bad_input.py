@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
+import threading
+import tracemalloc
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.athena import result_files
+from services.athena.athena import Athena
+from services.athena.duckdb_engine import DuckDbEngine
+from services.athena.object_store import MemoryObjectStore
 from tests.services.athena.conftest import AthenaInMemory
 
 JSON = "ROW FORMAT SERDE 'org.openx.data.jsonserde.JsonSerDe'"
@@ -151,3 +161,131 @@ def test_a_large_result_can_be_cancelled_while_it_is_written(athena: AthenaInMem
     started = athena.start(endless)
     athena.call("StopQueryExecution", QueryExecutionId=started)
     assert athena.ended(started)["Status"]["State"] == "CANCELLED"
+
+
+def pages(athena: AthenaInMemory, query_execution_id: str) -> Iterator[dict[str, Any]]:
+    token: dict[str, str] = {}
+    while True:
+        page = athena.call("GetQueryResults", QueryExecutionId=query_execution_id, **token)
+        yield page
+        if "NextToken" not in page:
+            return
+        token = {"NextToken": page["NextToken"]}
+
+
+def test_a_million_rows_come_in_pages_that_hold_no_more_than_their_piece_of_the_file(
+    athena: AthenaInMemory,
+) -> None:
+    thousands = "UNNEST(sequence(0, 999))"
+    sql = f"SELECT 1000 * a.x + b.y AS n, 'a word of some length' FROM {thousands} a(x), {thousands} b(y)"
+    execution = athena.run(sql)
+    query = execution["QueryExecutionId"]
+    count = total = 0
+    for page in itertools.islice(pages(athena, query), 2, None):
+        values = [int(row["Data"][0]["VarCharValue"]) for row in page["ResultSet"]["Rows"]]
+        count, total = count + len(values), total + sum(values)
+    tracemalloc.start()
+    try:
+        first = [
+            int(row["Data"][0]["VarCharValue"])
+            for page in itertools.islice(pages(athena, query), 2)
+            for row in page["ResultSet"]["Rows"]
+            if row["Data"][0]["VarCharValue"] != "n"
+        ]
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (count + len(first), total + sum(first)) == (1_000_000, 499_999_500_000)
+    assert peak < 8 << 20
+
+
+@given(
+    st.lists(st.lists(st.none() | st.text('a"\n,é', max_size=5), min_size=2, max_size=2), max_size=12),
+    st.integers(1, 5), st.integers(1, 20),
+)  # fmt: skip
+def test_rows_are_the_same_in_whatever_pieces_the_file_is_read(
+    rows: list[list[str | None]], count: int, piece: int
+) -> None:
+    body = "".join(result_files.csv_line(row) for row in rows).encode()
+    found: list[list[str | None]] = []
+    position: int | None = 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(result_files, "PIECE_BYTES", piece)
+        while position is not None:
+            page, position = result_files.read_csv(
+                lambda at, size: body[at : at + size], position, count
+            )
+            assert len(page) == count or position is None
+            found += page
+    assert found == rows
+
+
+class Fleeting(MemoryObjectStore):
+    """Objects that are gone between the listing and the reading, where `going` says so."""
+
+    going = ""
+
+    def read(self, bucket: str, key: str) -> bytes:
+        if self.going and key.startswith(self.going):
+            self.delete(bucket, [key])
+        return super().read(bucket, key)
+
+
+def test_an_object_that_goes_after_it_was_listed_fails_the_query_by_its_name(
+    athena: AthenaInMemory, tmp_path: Path
+) -> None:
+    store = Fleeting("lake", "out")
+    athena.athena.close()
+    athena.store = store
+    engine = DuckDbEngine(store, tmp_path / "fleeting")
+    athena.athena = Athena(clock=athena.clock, glue=athena.glue, store=store, engine=engine)
+    for table, format_ in (("j", JSON), ("p", "STORED AS PARQUET")):
+        athena.put(f"{table}/a", '{"a": 1}')
+        athena.run(f"CREATE EXTERNAL TABLE {table} (a int) {format_} LOCATION 's3://lake/{table}/'")
+        store.going = f"{table}/"
+        reason = athena.reason(f"SELECT * FROM {table}")
+        assert reason.startswith(
+            f"HIVE_CANNOT_OPEN_SPLIT: Error opening Hive split s3://lake/{table}/a"
+        )
+        store.going = ""
+        assert athena.rows(f"SELECT count(*) FROM {table}") == [["0"]]
+
+
+def test_queries_outlive_tables_and_objects_that_come_and_go(athena: AthenaInMemory) -> None:
+    made = f"CREATE EXTERNAL TABLE c (a int) {JSON} LOCATION 's3://lake/c/'"
+    athena.run(made)
+    done = threading.Event()
+
+    def change() -> None:
+        while not done.is_set():
+            for number in range(20):
+                athena.put(f"c/{number}.json", '{"a": 1}\n{"a": 2}')
+            athena.run("DROP TABLE IF EXISTS c")
+            athena.store.delete("lake", [f"c/{number}.json" for number in range(20)])
+            athena.run(made)
+
+    changing = threading.Thread(target=change)
+    changing.start()
+    try:
+        for _ in range(40):
+            execution = athena.run("SELECT count(*) FROM c")
+            status = execution["Status"]
+            if status["State"] == "FAILED":
+                words = ("TABLE_NOT_FOUND", "HIVE_CANNOT_OPEN_SPLIT")
+                assert any(word in status["StateChangeReason"] for word in words), status
+            else:
+                assert status["State"] == "SUCCEEDED"
+    finally:
+        done.set()
+        changing.join()
+    assert athena.rows("SELECT 1") == [["1"]]
+
+
+def test_a_partition_without_objects_gives_no_rows_and_one_without_a_bucket_fails(
+    athena: AthenaInMemory,
+) -> None:
+    athena.run(f"CREATE EXTERNAL TABLE w (a int) PARTITIONED BY (d string) {JSON} LOCATION 's3://lake/w/'")  # fmt: skip
+    athena.run("ALTER TABLE w ADD PARTITION (d='1') LOCATION 's3://lake/nothing/'")
+    athena.run("ALTER TABLE w ADD PARTITION (d='2') LOCATION 's3://nowhere/w/'")
+    assert athena.rows("SELECT count(*) FROM w WHERE d = '1'") == [["0"]]
+    assert "NoSuchBucket" in athena.reason("SELECT count(*) FROM w")

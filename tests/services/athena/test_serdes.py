@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-import pytest
+import gzip
+import zlib
+from typing import Any
 
+import pyarrow
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.athena.line_files import Lines
 from tests.services.athena.conftest import AthenaInMemory
 
 JSON = "ROW FORMAT SERDE 'org.openx.data.jsonserde.JsonSerDe'"
@@ -145,3 +153,125 @@ def test_names_that_begin_with_a_dot_or_underscore_are_ignored(shared: AthenaInM
     shared.put_json("h1/.hidden.json", [{"x": 3}])
     create(shared, "h1", "x int", JSON)
     assert shared.rows("SELECT x FROM h1") == [["1"]]
+
+
+# --- empty lines: each SerDe makes a row of them in its own way
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_an_empty_line_of_delimited_text_is_an_empty_first_field(
+    shared: AthenaInMemory, end: str
+) -> None:
+    table = f"e1_{len(end)}"
+    shared.put(f"{table}/a.tsv", end.join(["", "true\tfalse", "false", "", "", ""]))
+    delimited = "ROW FORMAT DELIMITED FIELDS TERMINATED BY '\t'"
+    create(shared, table, "a boolean, b boolean", delimited)
+    none = [None, None]
+    assert shared.rows(f"SELECT * FROM {table}") == [none, ["true", "false"], ["false", None], none, none]  # fmt: skip
+    shared.rows(f"DROP TABLE {table}")
+    create(shared, table, "a string, b string", delimited)
+    assert shared.rows(f"SELECT a FROM {table} WHERE b IS NULL") == [[""], ["false"], [""], [""]]
+
+
+def test_where_null_is_the_empty_text_an_empty_line_is_null(shared: AthenaInMemory) -> None:
+    shared.put("e2/a.csv", "x\n\ny\n")
+    create(
+        shared, "e2", "a string",
+        "ROW FORMAT SERDE 'org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe' "
+        "WITH SERDEPROPERTIES ('field.delim'=',', 'serialization.null.format'='')",
+    )  # fmt: skip
+    assert shared.rows("SELECT a FROM e2") == [["x"], [None], ["y"]]
+
+
+def test_an_empty_line_of_open_csv_is_a_row_of_nulls(shared: AthenaInMemory) -> None:
+    shared.put("e3/a.csv", '"a","b"\n\n"c","d"\n\n')
+    create(shared, "e3", "x string, y string", CSV)
+    assert shared.rows("SELECT * FROM e3") == [["a", "b"], [None, None], ["c", "d"], [None, None]]
+
+
+def test_an_empty_line_of_openx_json_is_a_row_of_nulls(shared: AthenaInMemory) -> None:
+    shared.put("e4/a.json", '{"a": 1}\n\n{"a": 2}\n')
+    create(shared, "e4", "a int", JSON)
+    assert shared.rows("SELECT a FROM e4") == [["1"], [None], ["2"]]
+    for number in range(20):  # enough to share a file
+        shared.put(f"e5/{number:02d}.json.gz", gzip.compress(b'{"a": 1}\n\n{"a": 2}'))
+    create(shared, "e5", "a int", JSON)
+    assert shared.rows("SELECT count(*), count(a), sum(a) FROM e5") == [["60", "40", "60"]]
+
+
+def test_an_empty_line_of_hives_json_is_refused(shared: AthenaInMemory) -> None:
+    shared.put("e6/a.json", '{"a": 1}\n\n{"a": 2}\n')
+    create(shared, "e6", "a int", "ROW FORMAT SERDE 'org.apache.hive.hcatalog.data.JsonSerDe'")
+    assert shared.reason("SELECT a FROM e6").startswith("HIVE_CURSOR_ERROR: Row is not a valid")
+
+
+def test_an_empty_line_matches_no_pattern_unless_the_pattern_may_be_empty(
+    shared: AthenaInMemory,
+) -> None:
+    serde = "ROW FORMAT SERDE 'org.apache.hadoop.hive.serde2.RegexSerDe' WITH SERDEPROPERTIES "
+    shared.put("e7/a.log", "x 1\n\ny 2\n")
+    create(shared, "e7", "a string", serde + r"('input.regex'='(\\w) \\d')")
+    assert shared.rows("SELECT a FROM e7") == [["x"], [None], ["y"]]
+    create(shared, "e8", "a string", serde + "('input.regex'='(.*)')")
+    shared.put("e8/a.log", "x 1\n\ny 2\n")
+    assert shared.rows("SELECT a FROM e8") == [["x 1"], [""], ["y 2"]]
+
+
+def test_headers_of_many_small_files_are_left_out_of_each(shared: AthenaInMemory) -> None:
+    for number in range(20):
+        shared.put(f"e9/{number:02d}.csv", f"id,n\n{number},1")
+    properties = "TBLPROPERTIES ('skip.header.line.count'='1')"
+    shared.rows(
+        "CREATE EXTERNAL TABLE e9 (id int, n int) ROW FORMAT DELIMITED FIELDS TERMINATED BY ',' "
+        f"LOCATION 's3://lake/e9/' {properties}"
+    )
+    assert shared.rows("SELECT count(*), sum(id), sum(n) FROM e9") == [["20", "190", "20"]]
+    assert shared.rows('SELECT count(DISTINCT "$path"), count(*) FROM e9') == [["20", "20"]]
+
+
+def _zstd(body: bytes) -> bytes:
+    packed: bytes = pyarrow.compress(body, codec="zstd", asbytes=True)
+    return packed
+
+
+@pytest.mark.parametrize(
+    ("suffix", "compress"),
+    [("gz", gzip.compress), ("zst", _zstd), ("deflate", zlib.compress), ("gz", lambda body: gzip.compress(body[:9]) + gzip.compress(body[9:]))],
+)  # fmt: skip
+def test_compressed_text_is_opened(shared: AthenaInMemory, suffix: str, compress: Any) -> None:
+    table = f"z_{suffix}_{compress.__name__.strip('_<>')}"
+    shared.put(f"{table}/a.csv.{suffix}", compress(b"1,2\n\n3,4\n"))
+    create(shared, table, "a int, b int", "ROW FORMAT DELIMITED FIELDS TERMINATED BY ','")
+    assert shared.rows(f"SELECT * FROM {table}") == [["1", "2"], [None, None], ["3", "4"]]
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"this is no gzip", "Not in GZIP format"),
+        (gzip.compress(b'{"a": 1}' * 100)[:-12], "Unexpected end of ZLIB input stream"),
+    ],
+)
+def test_a_broken_gzip_object_fails_the_query_by_its_name(
+    shared: AthenaInMemory, body: bytes, words: str
+) -> None:
+    table = f"b{len(body)}"
+    shared.put(f"{table}/a.json.gz", body)
+    create(shared, table, "a int", JSON)
+    assert shared.reason(f"SELECT a FROM {table}") == (
+        f"HIVE_CURSOR_ERROR: Failed to read file at s3://lake/{table}/a.json.gz: {words}"
+    )
+    assert shared.rows("SELECT 1") == [["1"]]
+
+
+@given(
+    st.lists(st.binary(max_size=6).map(lambda b: b.replace(b"\r", b"")), max_size=30),
+    st.integers(0, 3),
+)
+def test_lines_are_prepared_alike_however_they_come_in_pieces(
+    pieces: list[bytes], skip: int
+) -> None:
+    text = b"".join(pieces)
+    lines = [line or b"{}" for line in text.removesuffix(b"\n").split(b"\n")] if text else []
+    wanted = b"".join(line + b"\n" for line in lines[skip:])
+    assert b"".join(Lines(b"{}", skip).prepared(iter(pieces))) == wanted
