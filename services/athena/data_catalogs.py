@@ -176,7 +176,12 @@ def _table(entry: Shape) -> Shape:
         "TableType": entry.get("TableType") or "EXTERNAL_TABLE",
         "Columns": _columns(stored.get("Columns") or []),
         "PartitionKeys": _columns(entry.get("PartitionKeys") or []),
-        "Parameters": {key: str(value) for key, value in parameters.items() if value is not None},
+        # AWS shows them on one line: PyAthena's tests say so of comments and of Avro's schemas.
+        "Parameters": {
+            key: re.sub(r"(?<=\S)\s+(?=\S)", " ", str(value))
+            for key, value in parameters.items()
+            if value is not None
+        },
     }
 
 

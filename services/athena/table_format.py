@@ -37,6 +37,9 @@ STORED_AS = {
     ),
 }
 
+#: Input and output format of ROW FORMAT SERDE without STORED AS, as AWS writes them into Glue.
+SERDE_ALONE = (_TEXT_IN, "org.apache.hadoop.hive.ql.io.IgnoreKeyTextOutputFormat")
+
 #: A SerDe's class (its last part, lower case) → the reader.
 _READERS = {
     "lazysimpleserde": "text", "opencsvserde": "csv", "regexserde": "regex", "grokserde": "grok",

@@ -24,14 +24,21 @@ _DEFAULT_COMPRESSION = {
     "TEXTFILE": "GZIP",
 }
 
+#: Rows of one row group.
+_PARQUET_ROWS = 100_000
+
 
 @dataclass(frozen=True)
 class Format:
-    """`compression` as Athena names it; '' for none. `delimiter` of text files only."""
+    """`compression` as Athena names it; '' for none. `delimiter` of text files only.
+
+    `int96`: Parquet as UNLOAD writes it, with timestamps of 96 bits and every column nullable.
+    """
 
     stored_as: str
     compression: str
     delimiter: str | None = None
+    int96: bool = False
 
     @staticmethod
     def of(options: dict[str, Any]) -> Format:
@@ -104,6 +111,8 @@ def write(
         target = folder / "data"
     else:
         target.parent.mkdir()
+    if how.int96 and how.stored_as == "PARQUET" and not partitioned:
+        return _write_parquet(connection, text, how, target)
     path = str(target).replace("'", "''")
     count: int = connection.execute(f"COPY ({text}) TO '{path}' ({', '.join(options)})").fetchall()[
         0
@@ -113,7 +122,25 @@ def write(
     return count
 
 
-def _parquet(how: Format) -> str:
+def _write_parquet(connection: Any, sql: str, how: Format, path: Path) -> int:
+    """DuckDB makes a column without NULLs a required one, and knows no timestamps of 96 bits."""
+    import pyarrow.parquet
+
+    reader = connection.sql(sql).to_arrow_reader(_PARQUET_ROWS)
+    codec = {"lz4_raw": "lz4", "uncompressed": "none"}.get(_codec(how), _codec(how))
+    count = 0
+    with pyarrow.parquet.ParquetWriter(
+        path, reader.schema, compression=codec, use_deprecated_int96_timestamps=True
+    ) as writer:
+        for batch in reader:
+            writer.write_batch(batch)
+            count += batch.num_rows
+    if not count:
+        path.unlink()
+    return count
+
+
+def _codec(how: Format) -> str:
     codec = {
         "GZIP": "gzip",
         "SNAPPY": "snappy",
@@ -125,7 +152,11 @@ def _parquet(how: Format) -> str:
         raise QueryFailed(
             f"INVALID_TABLE_PROPERTY: Unsupported compression {how.compression} for PARQUET"
         )
-    return f"FORMAT parquet, COMPRESSION {codec[how.compression]}"
+    return codec[how.compression]
+
+
+def _parquet(how: Format) -> str:
+    return f"FORMAT parquet, COMPRESSION {_codec(how)}"
 
 
 def _text(how: Format) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import json
 import re
 import uuid
@@ -359,7 +360,7 @@ def unload(engine: Any, found: re.Match[str], context: QueryContext) -> Answer:
     options = properties_of(found["with"] or "")
     if "format" not in options:
         raise SqlRefused("Missing required property: format", 1, 1, "INVALID_TABLE_PROPERTY")
-    how = written_files.Format.of(options)
+    how = dataclasses.replace(written_files.Format.of(options), int96=True)
     _empty_target(engine, found["to"])
     partitioned = [p.lower() for p in options.get("partitioned_by", [])]
     connection = engine.begin(context)

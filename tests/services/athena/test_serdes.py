@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gzip
+import io
 import zlib
 from typing import Any
 
 import pyarrow
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -127,6 +129,19 @@ def test_what_ctas_writes_select_reads(shared: AthenaInMemory, format_: str) -> 
         ["1", "x", "1.5", "2020-01-02 03:04:05.000", "2020-01-02", "p1"]
     ]
     assert shared.rows(f"SHOW PARTITIONS {table}") == [["p=p1"]]
+
+
+def test_unload_writes_parquet_as_athena_does(shared: AthenaInMemory) -> None:
+    shared.rows(
+        "UNLOAD (SELECT 1 AS id, TIMESTAMP '2020-01-02 03:04:05' AS at) TO 's3://lake/unloaded/' "
+        "WITH (format = 'PARQUET', compression = 'SNAPPY')"
+    )
+    [found] = shared.store.list("lake", "unloaded/")
+    schema = pq.ParquetFile(io.BytesIO(shared.store.read("lake", found.key))).schema
+    assert [schema.column(i).physical_type for i in (0, 1)] == ["INT32", "INT96"]
+    assert all(field.nullable for field in schema.to_arrow_schema())
+    create(shared, "unloaded", "id int, at timestamp", "STORED AS PARQUET")
+    assert shared.rows("SELECT id, at FROM unloaded") == [["1", "2020-01-02 03:04:05.000"]]
 
 
 def test_parquet_is_read_by_name(shared: AthenaInMemory) -> None:

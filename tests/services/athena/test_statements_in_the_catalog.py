@@ -148,3 +148,19 @@ def test_unload_writes_files_and_a_manifest(logs: AthenaInMemory) -> None:
 )
 def test_hives_own_errors(athena: AthenaInMemory, sql: str, reason: str) -> None:
     assert reason in athena.reason(sql)
+
+
+def test_metadata_stands_on_one_line_and_a_serde_alone_has_its_own_output_format(
+    athena: AthenaInMemory,
+) -> None:
+    athena.rows(
+        "CREATE EXTERNAL TABLE kept (a string) COMMENT 'two\n\n   lines' ROW FORMAT SERDE "
+        "'org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe' WITH SERDEPROPERTIES ('field.delim'='\\t') "
+        "LOCATION 's3://lake/kept/'"
+    )
+    found = athena.call(
+        "GetTableMetadata", CatalogName="AwsDataCatalog", DatabaseName="default", TableName="kept"
+    )["TableMetadata"]["Parameters"]
+    assert found["comment"] == "two lines"
+    assert found["serde.param.field.delim"] == "\t"
+    assert found["outputformat"] == "org.apache.hadoop.hive.ql.io.IgnoreKeyTextOutputFormat"
