@@ -1,47 +1,73 @@
-"""What keeping everything costs: calls with and without persistence in one run, and a full start.
+"""What keeping everything costs: the same calls on an engine that keeps and on one that does not.
 
-    python -m scripts.bench.persistence [--calls 400] [--objects 0] [--others 0]
+    python -m scripts.bench.persistence [--calls 400] [--only put_object,publish]
 
-`--objects 1000000 --others 10000` also measures the start on that many S3 objects, and on that many
-topics, queues, messages, log events and items; it takes about half an hour to fill.
+Both engines run at the same time and calls take turns, as the speed of a machine changes from one
+minute to the next: what is told of a round is a ratio, and what is told of all rounds is the
+median of the ratios, with the middle half of them in brackets. The processors' time that an engine
+(with its helpers) took for a call does not depend on what else the machine does, so it is told too.
+`scripts.bench.full_start` measures a start on a full folder.
 """
 
 from __future__ import annotations
 
 import argparse
 import io
-import json
 import os
 import shutil
-import signal
 import statistics
 import tempfile
 import time
 import zipfile
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from services.connect import connect
 from services.localstack.engine import Engine, start
+from services.localstack.processes import descendants
 from services.settings import Settings
 
 Call = Callable[[int], Any]
 HANDLER = b"def handler(event, context):\n    return event\n"
 ROLE = "arn:aws:iam::000000000000:role/bench"
+CALLS_IN_A_ROUND = 20
+#: How much more a call may take.
+GOALS = {"put_object": 0.2}
+GOAL = 0.1
+TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 def calls(engine: Engine) -> dict[str, Call]:
     """What is measured: a call each, given its number."""
-    url = engine.endpoint_url
+    url, body = engine.endpoint_url, os.urandom(1000)
     s3, sns, sqs = connect("s3", url), connect("sns", url), connect("sqs", url)
     dynamodb, functions = connect("dynamodb", url), connect("lambda", url)
-    s3.create_bucket(Bucket="bench")
-    topic = sns.create_topic(Name="bench")["TopicArn"]
+    kinesis, firehose = connect("kinesis", url), connect("firehose", url)
     queue = sqs.create_queue(QueueName="bench")["QueueUrl"]
+    topic = sns.create_topic(Name="bench")["TopicArn"]
     arn = "arn:aws:sqs:us-east-1:000000000000:bench"
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    _prepare(s3, dynamodb, functions, kinesis, firehose)
+    return {
+        "put_object": lambda n: s3.put_object(Bucket="bench", Key=f"k{n}", Body=body),
+        "send_message": lambda n: sqs.send_message(QueueUrl=queue, MessageBody=f"m{n}"),
+        "publish": lambda n: sns.publish(TopicArn=topic, Message=f"m{n}"),
+        "put_item": lambda n: dynamodb.put_item(TableName="bench", Item={"k": {"S": f"k{n}"}}),
+        "invoke": lambda n: functions.invoke(FunctionName="bench", Payload=b"{}"),
+        "kinesis put_record": lambda n: kinesis.put_record(
+            StreamName="bench", Data=body, PartitionKey=f"k{n}"
+        ),
+        "firehose put_record": lambda n: firehose.put_record(
+            DeliveryStreamName="bench", Record={"Data": body}
+        ),
+        "create_topic": lambda n: sns.create_topic(Name=f"bench-{n}"),
+    }
+
+
+def _prepare(s3: Any, dynamodb: Any, functions: Any, kinesis: Any, firehose: Any) -> None:
+    s3.create_bucket(Bucket="bench")
     dynamodb.create_table(
         TableName="bench",
         KeySchema=[{"AttributeName": "k", "KeyType": "HASH"}],
@@ -55,16 +81,13 @@ def calls(engine: Engine) -> dict[str, Call]:
         Role=ROLE,
         Code={"ZipFile": _zipped()},
     )
+    kinesis.create_stream(StreamName="bench", ShardCount=1)
+    firehose.create_delivery_stream(
+        DeliveryStreamName="bench",
+        ExtendedS3DestinationConfiguration={"BucketARN": "arn:aws:s3:::bench", "RoleARN": ROLE},
+    )
     functions.get_waiter("function_active_v2").wait(FunctionName="bench")
-    body = os.urandom(1000)
-    return {
-        "put_object": lambda n: s3.put_object(Bucket="bench", Key=f"k{n}", Body=body),
-        "publish": lambda n: sns.publish(TopicArn=topic, Message=f"m{n}"),
-        "send_message": lambda n: sqs.send_message(QueueUrl=queue, MessageBody=f"m{n}"),
-        "put_item": lambda n: dynamodb.put_item(TableName="bench", Item={"k": {"S": f"k{n}"}}),
-        "invoke": lambda n: functions.invoke(FunctionName="bench", Payload=b"{}"),
-        "create_topic": lambda n: sns.create_topic(Name=f"bench-{n}"),
-    }
+    kinesis.get_waiter("stream_exists").wait(StreamName="bench")
 
 
 def _zipped() -> bytes:
@@ -74,97 +97,95 @@ def _zipped() -> bytes:
     return written.getvalue()
 
 
-def measure(both: dict[str, dict[str, Call]], count: int) -> dict[str, dict[str, float]]:
-    """Median milliseconds of each call on each engine, taking turns so that both see the same
-    machine."""
-    taken: dict[str, dict[str, list[float]]] = {}
-    for name in next(iter(both.values())):
-        by_engine: dict[str, list[float]] = {engine: [] for engine in both}
-        for number in range(count):
-            for engine, its_calls in both.items():
-                began = time.perf_counter()
-                its_calls[name](number)
-                by_engine[engine].append(time.perf_counter() - began)
-        taken[name] = by_engine
-    return {
-        name: {engine: statistics.median(v[len(v) // 10 :]) * 1000 for engine, v in each.items()}
-        for name, each in taken.items()
-    }
+@dataclass
+class Side:
+    """One engine's figures of one call: seconds of each call by round, and processor seconds."""
+
+    call: Call
+    pid: int
+    rounds: list[list[float]] = field(default_factory=list)
+    cpu: float = 0.0
+
+    def once(self, number: int) -> None:
+        began = time.perf_counter()
+        self.call(number)
+        self.rounds[-1].append(time.perf_counter() - began)
 
 
-def compare(folder: Path, count: int) -> None:
+def measure(memory: Side, disk: Side, count: int) -> None:
+    """Fill both sides, call by call in turns; each is the first of two as often as the other. The
+    first round warms up and is not told."""
+    number = 0
+    for round_ in range(count // CALLS_IN_A_ROUND + 1):
+        for side in (memory, disk):
+            side.rounds.append([])
+        if round_ == 1:
+            for side in (memory, disk):
+                side.cpu = -cpu_seconds(side.pid)
+        for _ in range(CALLS_IN_A_ROUND):
+            number += 1
+            for side in (memory, disk) if number % 2 else (disk, memory):
+                side.once(number)
+    for side in (memory, disk):
+        side.cpu += cpu_seconds(side.pid)
+        del side.rounds[0]
+
+
+def cpu_seconds(pid: int) -> float:
+    """What a process and its helpers have taken so far; 0 where there is no /proc."""
+    ticks = 0
+    for each in (pid, *(helper.pid for helper in descendants(pid))):
+        try:
+            told = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        ticks += int(told[11]) + int(told[12])
+    return ticks / TICKS_PER_SECOND
+
+
+def row(name: str, memory: Side, disk: Side) -> str:
+    """A line of the table."""
+    medians = [[statistics.median(r) for r in side.rounds] for side in (memory, disk)]
+    ratios = [kept / without - 1 for without, kept in zip(*medians, strict=True)]
+    low, more, high = statistics.quantiles(ratios, n=4)
+    without, kept = (statistics.median(m) * 1000 for m in medians)
+    goal = GOALS.get(name, GOAL)
+    calls_made = sum(map(len, disk.rounds))
+    cpu = " | ".join(f"{side.cpu / calls_made * 1000:.1f}" for side in (memory, disk))
+    reached = "yes" if more <= goal else "no"
+    return (
+        f"| {name} | {without:.2f} | {kept:.2f} | {more:+.0%} ({low:+.0%} to {high:+.0%}) "
+        f"| {cpu} | {goal:.0%}: {reached} |"
+    )
+
+
+def compare(folder: Path, count: int, only: set[str]) -> None:
     """Print the table."""
     memory = Settings(
         port=0, data_dir=folder / "memory", stream_storage="memory", object_storage="memory"
     )
     with start(memory) as without, start(Settings(port=0, data_dir=folder / "disk")) as kept:
-        both = {"memory": calls(without), "disk": calls(kept)}
-        print(f"{'call':<14}{'memory ms':>11}{'disk ms':>11}{'more':>8}   (p50 of {count})")
-        for name, told in measure(both, count).items():
-            more = told["disk"] / told["memory"] - 1
-            print(f"{name:<14}{told['memory']:>11.2f}{told['disk']:>11.2f}{more:>8.0%}")
-
-
-def fill(engine: Engine, objects: int, others: int) -> None:
-    """That many of each, through the APIs."""
-    url = engine.endpoint_url
-    s3, sns, sqs, logs = (connect(name, url) for name in ("s3", "sns", "sqs", "logs"))
-    s3.create_bucket(Bucket="many")
-    queue = sqs.create_queue(QueueName="many")["QueueUrl"]
-    logs.create_log_group(logGroupName="many")
-    logs.create_log_stream(logGroupName="many", logStreamName="s")
-
-    def one_of_all(number: int) -> None:
-        sns.create_topic(Name=f"t{number}")
-        sqs.create_queue(QueueName=f"q{number}")
-        sqs.send_message(QueueUrl=queue, MessageBody=f"m{number}")
-        event = {"timestamp": int(time.time() * 1000), "message": f"e{number}"}
-        logs.put_log_events(logGroupName="many", logStreamName="s", logEvents=[event])
-
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(one_of_all, range(others)))
-        list(
-            pool.map(
-                lambda n: s3.put_object(Bucket="many", Key=f"day={n % 30}/{n}", Body=b"x"),
-                range(objects),
-            )
+        both = [calls(without), calls(kept)]
+        print(
+            "| call | p50 in memory, ms | p50 kept, ms | more | CPU in memory, ms | kept | goal |"
         )
-
-
-def start_on(folder: Path, objects: int, others: int) -> None:
-    """Fill, kill, start, and time the first answer of each service."""
-    settings = Settings(port=0, data_dir=folder / "many")
-    with start(settings) as engine:
-        fill(engine, objects, others)
-        os.kill(engine.pid, signal.SIGKILL)
-    began = time.perf_counter()
-    with start(settings) as engine:
-        print(f"answers after {time.perf_counter() - began:.1f} s")
-        url = engine.endpoint_url
-        first: dict[str, Callable[[], Any]] = {
-            "s3": lambda: connect("s3", url).list_objects_v2(Bucket="many", MaxKeys=10),
-            "sns": lambda: connect("sns", url).list_topics(),
-            "sqs": lambda: connect("sqs", url).list_queues(),
-            "logs": lambda: connect("logs", url).describe_log_groups(),
-        }
-        for name, call in first.items():
-            asked = time.perf_counter()
-            call()
-            print(f"{name:<6}first answer after {time.perf_counter() - asked:.1f} s")
+        print("|---|---|---|---|---|---|---|")
+        for name in both[1]:
+            if not only or name in only:
+                sides = Side(both[0][name], without.pid), Side(both[1][name], kept.pid)
+                measure(*sides, count)
+                print(row(name, *sides), flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--calls", type=int, default=400)
-    parser.add_argument("--objects", type=int, default=0)
-    parser.add_argument("--others", type=int, default=0)
+    parser.add_argument("--only", default="", help="names of calls, separated by commas")
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="persistence-"))
-    print(json.dumps({"load": os.getloadavg()[0], "processors": os.cpu_count()}))
+    print(f"load {os.getloadavg()[0]:.1f}, {os.cpu_count()} processors")
     try:
-        compare(folder, options.calls)
-        if options.objects or options.others:
-            start_on(folder, options.objects, options.others)
+        compare(folder, options.calls, {name for name in options.only.split(",") if name})
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

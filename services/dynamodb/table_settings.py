@@ -6,6 +6,8 @@ import pickle
 from pathlib import Path
 from typing import Any
 
+from services.localstack.state import pickling
+
 #: Calls on tables that change it; calls on items do not.
 CHANGING = (
     "CreateTable",
@@ -33,7 +35,7 @@ def save(stores: Any, file: Path) -> None:
         for account_id, region, store in stores.iter_stores()
     ]
     new = file.with_suffix(".new")
-    new.write_bytes(pickle.dumps(content))
+    new.write_bytes(pickling.dumps(content))
     new.replace(file)
 
 
@@ -41,7 +43,7 @@ def load(stores: Any, file: Path) -> None:
     """Bring them back; nothing to do when there is no file. Raises UNREADABLE."""
     if not file.exists():
         return
-    for account_id, region, local, shared in pickle.loads(file.read_bytes()):
+    for account_id, region, local, shared in pickling.loads(file.read_bytes()):
         store = stores[account_id][region]
         vars(store).update(local)
         store._global.update(shared)

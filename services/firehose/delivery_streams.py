@@ -37,6 +37,7 @@ from services.firehose.metrics import NAMESPACE, Metrics
 from services.firehose.processing import Processing
 from services.firehose.put_limits import check_batch_size, record_ids
 from services.firehose.stream_entry import Entry, Source, entry_from
+from services.localstack.state.set_aside import set_aside
 
 LOG = logging.getLogger(__name__)
 
@@ -96,7 +97,11 @@ class DeliveryStreams:
     def start(self) -> None:
         """Bring back what a former engine left on disk, and go on delivering it."""
         for path in sorted(self._folder.glob("*/*/*/delivery_stream.json")):
-            entry = entry_from(json.loads(path.read_text()))
+            try:
+                entry = entry_from(json.loads(path.read_text()))
+            except (ValueError, KeyError, TypeError) as why:
+                set_aside(path, f"the delivery stream {path.parent.name}", why)
+                continue
             self._entries[self._key(entry.identity)] = entry
             self._run(entry)
             if entry.status == "DELETING":

@@ -26,6 +26,7 @@ from services.glue.request_check import check_request, operation_names
 from services.glue.schemas import registry
 from services.glue.store import Store
 from services.localstack.running import Running
+from services.localstack.state.set_aside import set_aside_when_damaged
 
 OPERATIONS: Operations = {
     **databases.OPERATIONS,
@@ -73,6 +74,8 @@ def make_glue(running: Running) -> Glue:
     """The engine's Glue: on disk in the data folder, unless tests keep everything in memory."""
     in_memory = running.settings.stream_storage == "memory"
     location = None if in_memory else catalog_file(running)
+    if location is not None:
+        set_aside_when_damaged(location, "glue")
     glue = Glue(Store(location), running.clock, _clients(running.settings.port))
     running.when_stopping(glue.close)
     return glue

@@ -23,6 +23,7 @@ from services.settings import Settings
 LOG = logging.getLogger(__name__)
 
 _SCOPE = re.compile(r"Credential=([^/,\s]+)/\d{8}/([a-z0-9-]+)/")
+_XML = b'<?xml version="1.0" encoding="UTF-8"?>\n'
 _STATUS_LINES = {s.value: f"HTTP/1.1 {s.value} {s.phrase}\r\n" for s in HTTPStatus}
 
 
@@ -76,6 +77,15 @@ def error_answer(status: int, code: str, message: str) -> DataAnswer:
     """An error in AWS's JSON form."""
     body = json.dumps({"__type": code, "message": message}).encode()
     return DataAnswer(status, {"Content-Type": "application/x-amz-json-1.1"}, body)
+
+
+def no_room_answer(headers: Mapping[str, str]) -> DataAnswer:
+    """AWS's 5xx for a request whose body the disk did not take; S3's is XML."""
+    message = "The request could not be written to disk. Please try again."
+    if "/s3/" not in headers.get("authorization", ""):
+        return error_answer(500, "InternalFailure", message)
+    body = f"<Error><Code>InternalError</Code><Message>{message}</Message></Error>"
+    return DataAnswer(500, {"Content-Type": "application/xml"}, _XML + body.encode())
 
 
 def with_request_id(headers: Mapping[str, str]) -> Mapping[str, str]:

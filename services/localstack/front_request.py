@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -18,8 +19,16 @@ from services.localstack.data_calls import (
     data_calls,
     path_calls,
 )
-from services.localstack.front_answers import answer_call, error_answer, refusal, with_request_id
+from services.localstack.front_answers import (
+    answer_call,
+    error_answer,
+    no_room_answer,
+    refusal,
+    with_request_id,
+)
 from services.settings import Settings
+
+LOG = logging.getLogger(__name__)
 
 ADMIN_PATH = "/_riacho/"
 
@@ -82,6 +91,8 @@ class FrontRequest(TwistedRequestAdapter):
 
     #: Set by a channel that has already asked the data call: its answer, None to go on.
     answered: tuple[StreamingAnswer | None] | None = None
+    #: Why its body could not be taken: the disk is full.
+    lost_body: OSError | None = None
 
     def gotLength(self, length: int | None) -> None:  # noqa: N802
         # Twisted writes bodies over 100 kB to a temporary file; a batch of records is larger.
@@ -90,7 +101,28 @@ class FrontRequest(TwistedRequestAdapter):
         else:
             super().gotLength(length)
 
+    def handleContentChunk(self, data: bytes) -> None:  # noqa: N802
+        if self.lost_body is None:
+            try:
+                super().handleContentChunk(data)
+            except OSError as error:
+                self._lose_body(error)
+
+    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:  # noqa: N802
+        try:
+            self.content.flush()  # what is left of the last chunk
+        except OSError as error:
+            self._lose_body(error)
+        super().requestReceived(command, path, version)
+
+    def _lose_body(self, error: OSError) -> None:
+        self.lost_body, self.content = error, io.BytesIO()
+
     def process(self) -> None:
+        if self.lost_body is not None:
+            LOG.error("The body of %s could not be written: %s", self.uri, self.lost_body)
+            self._send(no_room_answer(self._headers()))
+            return
         answer = self.answered[0] if self.answered else self._answer()
         if answer is None:
             super().process()

@@ -12,6 +12,7 @@ from services.athena.provider import quick_calls
 from services.athena.provider.stored_objects import LocalStackObjectStore
 from services.localstack.core_service import core_service
 from services.localstack.running import Running, running
+from services.localstack.state.set_aside import set_aside_when_damaged
 
 if TYPE_CHECKING:
     from services.athena.athena import Athena
@@ -29,6 +30,7 @@ def _make(engine: Running) -> Athena:
     from services.glue.glue import make_glue
 
     folder = engine.settings.data_dir / "athena"
+    set_aside_when_damaged(folder / "state.sqlite", "athena")
     store = LocalStackObjectStore()
     return Athena(
         clock=engine.clock,

@@ -38,6 +38,7 @@ from services.awslambda.asynchronous.queued_event import QueuedEvent
 from services.awslambda.destination import Delivery, deliver, queue_url
 from services.awslambda.provider.function_metrics import metrics
 from services.localstack.running import running
+from services.localstack.state.set_aside import set_aside_when_damaged
 
 LOG = logging.getLogger(__name__)
 
@@ -49,6 +50,7 @@ def make_event_queue(lambda_service: Callable[[], LambdaService]) -> EventQueue:
     settings, journal = running().settings, None
     if settings.stream_storage == "disk":
         path = settings.data_dir.resolve() / "lambda" / "events.sqlite"
+        set_aside_when_damaged(path, "the queue of asynchronous invocations")
         journal = EventJournal(path, sync=settings.stream_sync == "always")
     return EventQueue(running().clock, journal, FunctionEvents(lambda_service))
 

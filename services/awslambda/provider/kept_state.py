@@ -1,41 +1,35 @@
-"""Functions, layers and mappings outlive the engine: saved before a change is acknowledged."""
+"""Functions, layers and mappings outlive the engine: kept with the state of the other services."""
 
 from __future__ import annotations
 
-import _thread
 import logging
-import os
 import shutil
-import threading
-from collections.abc import Callable
+import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from localstack.aws.api import RequestContext
-from localstack.aws.handlers import run_custom_response_handlers
 from localstack.services.lambda_.invocation.lambda_models import S3Code
 from localstack.services.lambda_.invocation.models import LambdaStore, lambda_stores
-from localstack.state import pickle
 
 from services.localstack.running import running
+from services.localstack.state import pickling
+from services.localstack.state.keeper import UNREADABLE
 
 if TYPE_CHECKING:
     from services.awslambda.provider.service import FunctionsProvider
 
 LOG = logging.getLogger(__name__)
 
-_READING = ("Get", "List", "Invoke")
-#: A lock that is held while it is saved would be held for ever after.
-_LOCKS: tuple[tuple[type, Callable[[], Any]], ...] = (
-    (_thread.RLock, threading.RLock),
-    (_thread.LockType, threading.Lock),
-)
-_saving = threading.Lock()
+
+def lambda_folder() -> Path:
+    """Code and positions of this engine's functions and mappings."""
+    return running().settings.data_dir.resolve() / "lambda"
 
 
-def state_file() -> Path:
-    """Where the functions of this engine are kept."""
-    return running().settings.data_dir.resolve() / "lambda" / "functions.pickle"
+def former_file() -> Path:
+    """Where functions were kept before they were rows of `state/lambda.sqlite3`."""
+    return lambda_folder() / "functions.pickle"
 
 
 def is_kept() -> bool:
@@ -44,59 +38,69 @@ def is_kept() -> bool:
 
 
 def install() -> None:
-    """Keep code below the data folder, and save after every change."""
-    code = state_file().parent / "code"
+    """Keep code below the data folder."""
+    code = lambda_folder() / "code"
     if not is_kept():
         shutil.rmtree(code, ignore_errors=True)
     S3Code.get_unzipped_code_location = lambda self: code / self.s3_bucket / self.id / "code"
+
+
+def go_on(provider: FunctionsProvider) -> None:
+    """Go on with what a former engine had; its stores are filled already."""
     if not is_kept():
         return
-    for kind, make in _LOCKS:
-        pickle.register(kind)(
-            lambda pickler, lock, make=make: pickler.save_reduce(make, (), obj=lock)
-        )
-    run_custom_response_handlers.append(_save_after)
-
-
-def _save_after(chain: Any, context: RequestContext, response: Any) -> None:
-    if context.service is None or context.service.service_name != "lambda":
+    _load_former_file()
+    stores = [store for _, _, store in lambda_stores.iter_stores()]
+    if not any(store.functions or store.event_source_mappings for store in stores):
         return
-    if context.operation is not None and not context.operation.name.startswith(_READING):
-        save()
-
-
-def save() -> None:
-    """Write everything now, whole or not at all."""
-    if not is_kept():
-        return
-    with _saving:
-        stores = {
-            (account_id, region): dict(store.__dict__)
-            for account_id, regions in list(lambda_stores.items())
-            for region, store in list(regions.items())
-        }
-        path = state_file()
-        # The first function is saved before its code is unpacked there.
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_suffix(".draft")
-        draft.write_bytes(pickle.dumps(stores))
-        os.replace(draft, path)
-
-
-def load(provider: FunctionsProvider) -> None:
-    """Bring back what a former engine had, and go on with it."""
-    if not is_kept() or not state_file().exists():
-        return
-    stores = pickle.loads(state_file().read_bytes())
-    for (account_id, region), kept in stores.items():
-        store = lambda_stores[account_id][region]
-        for name, value in kept.items():
-            # Its place among the stores it has already.
-            if name.startswith("attr_"):
-                setattr(store, name, value)
+    for store in stores:
         _forget_what_was_being_deleted(store)
     provider.on_before_state_load()
     provider.on_after_state_load()
+
+
+def _load_former_file() -> None:
+    file = former_file()
+    if not file.exists():
+        return
+    try:
+        for (account_id, region), kept in pickling.loads(file.read_bytes()).items():
+            for name, value in kept.items():
+                if name.startswith("attr_"):
+                    setattr(lambda_stores[account_id][region], name, value)
+        save()
+        file.unlink()
+    except UNREADABLE as why:
+        aside = file.with_name(f"functions.set-aside-{time.time_ns()}")
+        file.rename(aside)
+        LOG.error("What %s held cannot be read (%s). It is in %s.", file, why, aside)
+
+
+def save() -> None:
+    """A mapping or a function has changed without a call."""
+    from services.localstack.state.provider import keeper
+
+    if is_kept():
+        keeper().changed("lambda")
+
+
+def changes_by_itself() -> bool:
+    """Whether a function or a mapping is on its way to another state."""
+    return any(
+        state.endswith(("ing", "InProgress"))
+        for _, _, store in list(lambda_stores.iter_stores())
+        for state in _states(store)
+    )
+
+
+def _states(store: LambdaStore) -> Iterator[str]:
+    for mapping in list(store.event_source_mappings.values()):
+        yield str(mapping.get("State", ""))
+    for function in list(store.functions.values()):
+        for version in list(function.versions.values()):
+            config = version.config
+            yield config.state.state.value
+            yield config.last_update.status.value if config.last_update else ""
 
 
 def _forget_what_was_being_deleted(store: LambdaStore) -> None:

@@ -51,13 +51,12 @@ class FunctionsProvider(CheckedFunctions):
         super().__init__()
         quick_invoke.register(self)
 
-    def on_after_init(self) -> None:
-        super().on_after_init()
+    def on_before_start(self) -> None:
         try:
-            kept_state.load(self)
+            kept_state.go_on(self)
         except Exception:
-            # LocalStack would tell nobody; what cannot be read stays where it is.
-            LOG.exception("What was kept of functions cannot be loaded")
+            # LocalStack would tell nobody; one function does not keep the engine from the others.
+            LOG.exception("What was kept of functions cannot go on")
         self._events.go_on()
 
     def on_after_state_load(self) -> None:

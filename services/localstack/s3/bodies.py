@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import itertools
 import threading
 import time
 import uuid
@@ -28,6 +29,8 @@ from localstack.services.s3.utils import get_s3_checksum
 
 #: A reader that has the object but not yet its file gets this long to open it.
 REMOVAL_DELAY_SECONDS = 10.0
+#: So many bodies are written to one folder, and then as many to the next.
+IN_ONE_FOLDER = 1000
 
 
 class BodyStore(S3ObjectStore):
@@ -37,6 +40,8 @@ class BodyStore(S3ObjectStore):
         self.root_directory = str(root)
         self._root = root
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._folders: set[Path] = set()
+        self._numbers = itertools.count(uuid.uuid4().int % (256 * IN_ONE_FOLDER))
         self._unwanted: deque[tuple[float, str]] = deque()
         #: Written by this engine while the former one's files are still looked through.
         self._new: set[str] | None = set()
@@ -48,11 +53,22 @@ class BodyStore(S3ObjectStore):
 
     def open(self, bucket: str, s3_object: Any, mode: str = "r") -> StoredBody:
         if mode == "w":
-            s3_object.body = uuid.uuid4().hex
+            s3_object.body = self._new_name()
             if (new := self._new) is not None:
                 new.add(s3_object.body)
-            self.path(s3_object.body).parent.mkdir(exist_ok=True)
+            self._make_folder(self.path(s3_object.body).parent)
         return StoredBody(s3_object, self.path(s3_object.body), mode)
+
+    def _new_name(self) -> str:
+        """Bodies that come one after the other lie in one folder: a file system takes a tenth of
+        the time to make a file beside the last one than in any of 256 folders."""
+        folder = next(self._numbers) // IN_ONE_FOLDER % 256
+        return f"{folder:02x}{uuid.uuid4().hex[2:]}"
+
+    def _make_folder(self, folder: Path) -> None:
+        if folder not in self._folders:
+            folder.mkdir(exist_ok=True)
+            self._folders.add(folder)
 
     def remove(self, bucket: str, s3_object: Any) -> None:
         removed = s3_object if isinstance(s3_object, list) else [s3_object]
@@ -97,7 +113,9 @@ class StoredBody(S3StoredObject):
     def __init__(self, s3_object: Any, path: Path, mode: str) -> None:
         super().__init__(s3_object=s3_object, mode=mode)
         self._path = path
-        self._file = path.open("w+b" if mode == "w" else "rb")
+        # Unbuffered: whoever writes or reads does so in large pieces, and each is on disk at once.
+        self._file = open(path, "w+b" if mode == "w" else "rb", buffering=0)  # noqa: SIM115
+        self._is_new = mode == "w"
         self._checksum: str | None = None
         self._hash: Any = None
 
@@ -105,28 +123,37 @@ class StoredBody(S3StoredObject):
         etag = hashlib.md5(usedforsecurity=False)
         if self.s3_object.checksum_algorithm:
             self._hash = get_s3_checksum(self.s3_object.checksum_algorithm)
-        self._file.seek(0)
-        self._file.truncate()
+        if not self._is_new:
+            self._file.seek(0)
+            self._file.truncate()
+        size = 0
         while stream is not None and (data := stream.read(S3_CHUNK_SIZE)):
-            self._file.write(data)
+            self._put(data)
+            size += len(data)
             etag.update(data)
             if self._hash:
                 self._hash.update(data)
-        self._written(self._file.tell())
+        self._written(size)
         self.s3_object.etag = etag.hexdigest()
         self._file.seek(0)
-        return int(self.s3_object.size)
+        return size
 
     def append(self, part: Any) -> int:
         read = 0
         while data := part.read(S3_CHUNK_SIZE):
-            self._file.write(data)
+            self._put(data)
             read += len(data)
         self._written(self._file.tell())
         return read
 
+    def _put(self, data: bytes) -> None:
+        """A disk that is almost full takes a part, and says at the next attempt that it is full."""
+        self._is_new = False
+        left = memoryview(data)
+        while left:
+            left = left[self._file.write(left) :]
+
     def _written(self, size: int) -> None:
-        self._file.flush()
         self.s3_object.size = size
         self.s3_object.internal_last_modified = time.time_ns()
 

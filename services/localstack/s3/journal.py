@@ -64,7 +64,7 @@ class Journal:
         if version not in (0, 1, VERSION):
             raise JournalRefused(f"it has version {version}, this engine reads 1 to {VERSION}")
         execute("PRAGMA journal_mode=WAL")
-        execute(f"PRAGMA synchronous={'FULL' if sync else 'OFF'}")
+        execute(f"PRAGMA synchronous={'FULL' if sync else 'NORMAL'}")
         with self._database:
             execute("BEGIN IMMEDIATE")
             for statement in (_FROM_VERSION_1 if version == 1 else _SCHEMA).split(";"):
@@ -77,9 +77,10 @@ class Journal:
         with self._lock, self._database:
             self._database.execute("BEGIN")
             named = [self._bodies(key) for key in (*(row[:3] for row in rows), *removed)]
-            self._database.executemany(
-                "DELETE FROM rows WHERE kind = ? AND bucket = ? AND name = ?", removed
-            )
+            if removed:
+                self._database.executemany(
+                    "DELETE FROM rows WHERE kind = ? AND bucket = ? AND name = ?", removed
+                )
             self._database.executemany(
                 "INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?, ?)",
                 [(*row[:4], " ".join(row.bodies)) for row in rows],

@@ -22,6 +22,8 @@ LOG = logging.getLogger(__name__)
 
 #: Calls that change nothing.
 READING = ("Get", "List", "Head", "Select")
+#: Calls that may give tags to what had as many before, without a parameter that says so.
+RETAGGING = ("CompleteMultipartUpload", "CopyObject", "PostObject")
 #: What reading a damaged or foreign journal raises.
 UNREADABLE = (
     JournalRefused,
@@ -103,7 +105,8 @@ class Memory:
     def __init__(self, stores: Any, journal: Journal) -> None:
         self._stores = stores
         self.journal = journal
-        self._tagged: set[str] = set()
+        #: How many things had tags when they were written last, by account and region.
+        self._tagged: dict[str, int] = {}
 
     # Saving
 
@@ -116,7 +119,10 @@ class Memory:
             if context.operation.name == "DeleteBucket":
                 self.journal.remove_bucket(name)
             return set()
-        rows = [*self._changed(context, request, bucket), *self._tags(bucket)]
+        rows = [
+            *self._changed(context, request, bucket),
+            *self._tags(bucket, context.operation.name, request),
+        ]
         gone = [row[:3] for row in rows if not row.content]
         return self.journal.write([row for row in rows if row.content], gone)
 
@@ -161,12 +167,14 @@ class Memory:
         bodies = tuple(part.body for part in upload.parts.values())
         return Row("upload", bucket.name, upload_id, pickling.dumps(upload), bodies)
 
-    def _tags(self, bucket: Any) -> list[Row]:
+    def _tags(self, bucket: Any, operation: str, request: Any) -> list[Row]:
+        """All tags of a region are one row: written only by a call that may have changed some."""
         tags = self._stores[bucket.bucket_account_id][bucket.bucket_region].tags
         name = f"{bucket.bucket_account_id}/{bucket.bucket_region}"
-        if not tags._tags and name not in self._tagged:
+        is_tagging = "Tagging" in operation or "Tagging" in request or operation in RETAGGING
+        if not is_tagging and len(tags._tags) == self._tagged.get(name, 0):
             return []
-        self._tagged.add(name)
+        self._tagged[name] = len(tags._tags)
         return [Row("tags", "", name, pickling.dumps(tags))]
 
     def _find(self, name: str) -> Any:
@@ -189,8 +197,8 @@ class Memory:
             self._find(row.bucket).multiparts[row.name] = pickling.loads(row.content)
         for row in self.journal.rows("tags"):
             account_id, region = row.name.split("/")
-            self._tagged.add(row.name)
-            self._stores[account_id][region].tags = pickling.loads(row.content)
+            self._stores[account_id][region].tags = tags = pickling.loads(row.content)
+            self._tagged[row.name] = len(tags._tags)
 
     def _load_objects(self, bucket: Any) -> None:
         from localstack.services.s3.models import KeyStore

@@ -1,8 +1,9 @@
 """A data folder's state as one file, to keep or to hand on: saved, checked, loaded. Pure.
 
 A gzipped tar: `manifest.json` first, then the files. An archive comes from somebody else, so
-reading one writes nothing outside the folder it is loaded into, follows no link, and stops at the
-size the manifest names. Functions in it are programs all the same: they run when they are invoked.
+reading one writes nothing outside the folder it is loaded into, follows no link, stops at the
+size the manifest names, and takes no row that would call something while it is read. Functions in
+it are programs all the same: they run when they are invoked.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
+
+from services.localstack.state import foreign
 
 #: The form of the archive; an engine reads its own and older ones.
 FORMAT = 1
@@ -106,10 +109,13 @@ def load(
             manifest = _manifest(file, archive, made_by)
             _refuse_without_room(manifest, data_dir)
             _extract(file, archive, manifest, staging)
+        foreign.check(staging)
         if replace:
             reset(data_dir, but=staging)
         for entry in staging.iterdir():
             entry.rename(data_dir / entry.name)
+    except foreign.ForeignRefused as what:
+        raise ArchiveRefused(f"{file} holds {what}: no saved state does.") from None
     except (tarfile.TarError, EOFError, OSError) as error:
         raise ArchiveRefused(f"{file} cannot be loaded ({error}).") from None
     finally:
@@ -154,7 +160,7 @@ def _extract(file: Path, archive: tarfile.TarFile, manifest: Manifest, into: Pat
     while (member := archive.next()) is not None:
         path = PurePosixPath(member.name)
         outside = path.is_absolute() or ".." in path.parts or not path.parts
-        if not member.isfile() or outside or path.parts[0] in NOT_STATE:
+        if not member.isfile() or outside or _is_an_engines(path.parts[0]):
             raise ArchiveRefused(f"{file} holds {member.name!r}, which no saved state does.")
         written += member.size
         if written > manifest.bytes:
@@ -166,6 +172,11 @@ def _extract(file: Path, archive: tarfile.TarFile, manifest: Manifest, into: Pat
             if read is not None:
                 shutil.copyfileobj(read, out)
         target.chmod(0o700 if member.mode & 0o100 else 0o600)
+
+
+def _is_an_engines(name: str) -> bool:
+    """Some file systems take `Home` for `home`."""
+    return name.casefold() in NOT_STATE
 
 
 def reset(data_dir: Path, but: Path | None = None) -> int:

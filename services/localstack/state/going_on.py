@@ -84,6 +84,35 @@ def cloudformation_is_busy() -> bool:
     return any(str(stack.status).endswith("_IN_PROGRESS") for stack in _stacks())
 
 
+def functions_are_busy() -> bool:
+    """Whether a function or a mapping is on its way to another state."""
+    from services.awslambda.provider.kept_state import changes_by_itself
+
+    return changes_by_itself()
+
+
+def executions_are_busy() -> bool:
+    """Whether some state machine runs."""
+    from localstack.services.stepfunctions.backend.store import sfn_stores
+
+    return any(
+        execution.exec_status == "RUNNING"
+        for _, _, store in list(sfn_stores.iter_stores())
+        for execution in list(store.executions.values())
+    )
+
+
+def domains_are_busy() -> bool:
+    """Whether some OpenSearch domain is being made or removed."""
+    from localstack.services.opensearch.models import opensearch_stores
+
+    return any(
+        domain.get("Processing") or domain.get("UpgradeProcessing")
+        for _, _, store in list(opensearch_stores.iter_stores())
+        for domain in list(store.opensearch_domains.values())
+    )
+
+
 def _failed(status: str) -> str:
     """The status that AWS gives an interrupted operation."""
     if "CLEANUP" in status:
@@ -113,4 +142,9 @@ BEFORE_CALLS: dict[str, Callable[[Service], None]] = {
 #: Called in a thread of its own, as it calls the service.
 AFTER_START: dict[str, Callable[[Service], None]] = {"cloudwatch": cloudwatch}
 
-IS_BUSY: dict[str, Callable[[], bool]] = {"cloudformation": cloudformation_is_busy}
+IS_BUSY: dict[str, Callable[[], bool]] = {
+    "cloudformation": cloudformation_is_busy,
+    "lambda": functions_are_busy,
+    "opensearch": domains_are_busy,
+    "stepfunctions": executions_are_busy,
+}

@@ -138,9 +138,16 @@ class Keeper:
             return
         if service.seconds < AT_ONCE_SECONDS:
             self._save(service)
+            if service.kept.is_busy():
+                service.next_look = time.monotonic() + BUSY_SECONDS
+                self._wake.set()
         else:
             service.changed = True
             self._wake.set()
+
+    def next_look(self, name: str) -> float:
+        """When a service is looked at again without a call, by the monotonic clock."""
+        return self._services[name].next_look
 
     def save_all(self) -> None:
         """Write everything that has changed, now."""

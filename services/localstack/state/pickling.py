@@ -180,6 +180,9 @@ def _former_attribute(owner: Any, name: str) -> Any:
 
 
 _makers["builtins", "getattr"] = _former_attribute
+# How functions' locks were named when `dill` wrote them.
+_makers["threading", "RLock"] = new_rlock
+_makers["_thread", "lock"] = new_lock
 
 
 @maker

@@ -23,16 +23,26 @@ from services.localstack.state.keeper import Keeper
 from services.localstack.state.own_rows import OWN_ROWS, AfterStart
 from services.localstack.state.pickling import NotKept
 from services.localstack.state.rows import StateRows
+from services.localstack.state.set_aside import set_aside_when_damaged
 
 LOG = logging.getLogger(__name__)
 
 #: Services that keep their state themselves, or have none.
 KEPT_ELSEWHERE = frozenset(
     {"athena", "dynamodb", "dynamodbstreams", "es", "firehose", "glue", "kinesis"}
-    | {"kinesisanalyticsv2", "lambda", "resourcegroupstaggingapi", "s3", "s3control", "support"}
+    | {"kinesisanalyticsv2", "resourcegroupstaggingapi", "s3", "s3control", "support"}
 )
 #: These go on with their work without being asked for; the others are loaded at their first call.
-GO_ON = ("sqs", "sns", "cloudwatch", "events", "scheduler", "cloudformation", "stepfunctions")
+GO_ON = (
+    "lambda",
+    "sqs",
+    "sns",
+    "cloudwatch",
+    "events",
+    "scheduler",
+    "cloudformation",
+    "stepfunctions",
+)
 #: Calls that change nothing that is kept here.
 READING = ("Get", "List", "Describe", "Head", "BatchGet", "Lookup", "Search", "Test", "Filter")
 UNCHANGING = frozenset(
@@ -40,6 +50,7 @@ UNCHANGING = frozenset(
         # A publication is handed on; a metric is written to CloudWatch's own database.
         *(("sns", name) for name in ("Publish", "PublishBatch", "CheckIfPhoneNumberIsOptedOut")),
         ("cloudwatch", "PutMetricData"),
+        *(("lambda", name) for name in ("Invoke", "InvokeAsync", "InvokeWithResponseStream")),
         # Each message, event and log event is a row of its own.
         ("events", "PutEvents"),
         *(("logs", name) for name in ("PutLogEvents", "StartLiveTail", "StartQuery")),
@@ -76,7 +87,9 @@ def install() -> None:
     if not is_kept():
         return
     # CloudWatch's database of metrics lies there; LocalStack's default is a temporary folder.
-    config.dirs.data = str(keeper()._folder / "folders")
+    folders = keeper()._folder / "folders"
+    config.dirs.data = str(folders)
+    set_aside_when_damaged(folders / "cloudwatch" / "metrics.db", "cloudwatch")
     run_custom_response_handlers.append(_after_a_call)
     _load_before_start()
 

@@ -20,7 +20,7 @@ MADE_BY = {"localstack-core": "4.14.0"}
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     folder = tmp_path / "data"
-    for name in ("state/sqs.sqlite3", "s3/bodies/ab/abc", "tmp/x", "engine.log", "state/a-shm"):
+    for name in ("state/sqs.rows", "s3/bodies/ab/abc", "tmp/x", "engine.log", "state/a-shm"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(name)
     (folder / "state" / "outside").symlink_to("/etc/passwd")
@@ -36,7 +36,7 @@ def test_what_is_saved_loads_into_another_folder(data: Path, tmp_path: Path) -> 
     assert (tmp_path / "lab.tgz").stat().st_mode & 0o777 == 0o600
     assert archive.load(tmp_path / "lab.tgz", tmp_path / "other", MADE_BY) == saved
     assert content(tmp_path / "other") == {
-        "state/sqs.sqlite3": "state/sqs.sqlite3",
+        "state/sqs.rows": "state/sqs.rows",
         "s3/bodies/ab/abc": "s3/bodies/ab/abc",
     }
     assert (tmp_path / "other").stat().st_mode & 0o777 == 0o700
@@ -88,6 +88,7 @@ def member(name: str, kind: bytes = tarfile.REGTYPE) -> tarfile.TarInfo:
         (member("state/link", tarfile.LNKTYPE), b""),
         (member("state/pipe", tarfile.FIFOTYPE), b""),
         (member("engine.lock"), b"x"),
+        (member("Home/.bashrc"), b"x"),
         (member("state/bomb"), b"0" * 101),
     ],
 )

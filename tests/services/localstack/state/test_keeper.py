@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 import stat
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from services.localstack.state.keeper import Keeper
+from services.localstack.state.keeper import BUSY_SECONDS, IDLE_SECONDS, Keeper
 from services.localstack.state.pickling import dumps, loads
 from services.localstack.state.rows import StateRows
 from tests.waiting import wait_until
@@ -76,6 +77,19 @@ def test_what_changes_by_itself_is_written_soon_while_the_service_is_busy(tmp_pa
     again = kept(tmp_path)
     assert again[1].values == {"state": "CREATE_COMPLETE"}
     again[0].close()
+
+
+def test_a_call_after_which_something_goes_on_is_looked_after_at_once(tmp_path: Path) -> None:
+    keeper, notes = kept(tmp_path)
+    notes.values["state"] = "CREATE_IN_PROGRESS"
+    keeper.save_all()
+    wait_until(lambda: keeper.next_look("notes") > time.monotonic() + IDLE_SECONDS / 2)
+    notes.busy = True
+    keeper.changed("notes")
+    assert keeper.next_look("notes") <= time.monotonic() + BUSY_SECONDS
+    notes.values["state"] = "CREATE_COMPLETE"
+    wait_until(lambda: on_disk(tmp_path) == {"store/state": "CREATE_COMPLETE"}, every=0.01)
+    keeper.close()
 
 
 def test_what_cannot_be_read_is_set_aside_and_the_service_starts_empty(

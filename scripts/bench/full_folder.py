@@ -1,0 +1,93 @@
+"""Makes many things of one each in a data folder, in the form that engines write.
+
+    .engine/venv/bin/python -m scripts.bench.full_folder FOLDER OBJECTS OTHERS FUNCTIONS
+
+Run by `scripts.bench.full_start`, in the engine's environment, on a folder whose engine is down
+and which holds one thing of each kind, called `SEED`. A copy has a name of the same length, so that
+it is the same bytes with the name replaced. All objects name one body.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from services.localstack.s3.journal import Journal, Row
+from services.localstack.state import pickling
+
+SEED = "seed-0000000"
+BATCH = 10_000
+
+
+def name(number: int) -> str:
+    return f"seed-{number:07d}"
+
+
+def copies(value: Any, count: int) -> Iterator[tuple[str, Any]]:
+    """That many things like it, each of its own name."""
+    written = pickling.dumps(value)
+    for number in range(1, count):
+        yield name(number), pickling.loads(written.replace(SEED.encode(), name(number).encode()))
+
+
+def grow(value: Any, count: int, depth: int = 6) -> None:
+    """Add the copies of what is called SEED, wherever it is within."""
+    inner = value if isinstance(value, dict) else getattr(value, "__dict__", {})
+    for key, held in list(inner.items()) if depth else ():
+        if isinstance(value, dict) and isinstance(key, str) and SEED in key:
+            value.update(
+                (key.replace(SEED, named), copied) for named, copied in copies(held, count)
+            )
+        elif not isinstance(held, str | bytes | int | float):
+            grow(held, count, depth - 1)
+
+
+def grow_service(file: Path, count: int) -> int:
+    """How many bytes the service's state has then."""
+    from services.localstack.state.own_rows import OWN_ROWS
+
+    if (register := OWN_ROWS.get(file.stem)) is not None:
+        register()
+    with sqlite3.connect(file) as database:
+        for row, content in database.execute("SELECT name, content FROM rows").fetchall():
+            if row.startswith("store/"):
+                store = pickling.loads(content)
+                grow(store, count)
+                database.execute(
+                    "UPDATE rows SET content = ? WHERE name = ?", (pickling.dumps(store), row)
+                )
+        size = database.execute("SELECT sum(length(content)) FROM rows").fetchone()[0]
+    database.close()
+    return int(size)
+
+
+def grow_bucket(file: Path, count: int) -> None:
+    journal = Journal(file)
+    (seed,) = (row for row in journal.rows("object") if row.name == SEED)
+    for first in range(1, count, BATCH):
+        journal.write(
+            Row(
+                "object",
+                seed.bucket,
+                name(number),
+                seed.content.replace(SEED.encode(), name(number).encode()),
+                seed.bodies,
+            )
+            for number in range(first, min(first + BATCH, count))
+        )
+    journal.close()
+
+
+def main() -> None:
+    folder, (objects, others, functions) = Path(sys.argv[1]), map(int, sys.argv[2:])
+    grow_bucket(folder / "s3" / "journal.sqlite3", objects)
+    for file in sorted((folder / "state").glob("*.sqlite3")):
+        size = grow_service(file, functions if file.stem == "lambda" else others)
+        print(f"{file.stem}: {size / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    main()
