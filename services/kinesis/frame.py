@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from array import array
 from collections.abc import Iterator, Sequence
-from itertools import chain
+from itertools import accumulate, chain
 from typing import NamedTuple
 from zlib import crc32
 
@@ -18,6 +18,9 @@ MAGIC = b"RFRM"
 #: magic, frame checksum, header checksum, payload bytes, records, flags, first ordinal, arrival
 _HEADER = struct.Struct("<4sIIIIIQQ")
 _CHECKED = struct.Struct("<IIIQQ")
+#: The header without what reading a whole log back does not look at; the magic as a number.
+_INDEXED = struct.Struct("<II4xII4xQQ")
+_MAGIC_NUMBER = int.from_bytes(MAGIC, "little")
 HEADER_BYTES = _HEADER.size
 _FRAME_CHECKED_FROM = 8
 _HEADER_CHECKED_FROM = 12
@@ -113,22 +116,23 @@ def check(buffer: memoryview, offset: int) -> Frame:
 
 
 def index(
-    buffer: memoryview, offset: int, offsets: array[int], ordinals: array[int], arrivals: array[int]
+    buffer: bytes, offset: int, offsets: array[int], ordinals: array[int], arrivals: array[int]
 ) -> tuple[int, int]:
     """Note down all frames up to the end, or to the first that `check` would refuse.
 
     Returns where that is, and the ordinal after the last frame. A log of single records has a
     frame per record, so this loop decides how long an engine takes to start.
     """
-    unpack, end_of_buffer, next_ordinal = _HEADER.unpack_from, len(buffer), 0
+    unpack, end_of_buffer, next_ordinal = _INDEXED.unpack_from, len(buffer), 0
+    add_offset, add_ordinal, add_arrival = offsets.append, ordinals.append, arrivals.append
     while offset + HEADER_BYTES <= end_of_buffer:
-        magic, frame_crc, _, length, count, _, ordinal, arrival = unpack(buffer, offset)
+        magic, frame_crc, length, count, ordinal, arrival = unpack(buffer, offset)
         end = offset + HEADER_BYTES + length
-        if magic != MAGIC or crc32(buffer[offset + _FRAME_CHECKED_FROM : end]) != frame_crc:
+        if magic != _MAGIC_NUMBER or crc32(buffer[offset + _FRAME_CHECKED_FROM : end]) != frame_crc:
             break
-        offsets.append(offset)
-        ordinals.append(ordinal)
-        arrivals.append(arrival)
+        add_offset(offset)
+        add_ordinal(ordinal)
+        add_arrival(arrival)
         offset, next_ordinal = end, ordinal + count
     return offset, next_ordinal
 
@@ -137,11 +141,8 @@ def decode(buffer: bytes, frame: Frame) -> list[Payload]:
     """The records of a frame that `check` has accepted."""
     position = frame.offset + HEADER_BYTES
     lengths = struct.unpack_from(f"<{2 * frame.records}I", buffer, position)
-    position += 8 * frame.records
-    records = []
-    for i in range(0, len(lengths), 2):
-        middle = position + lengths[i]
-        end = middle + lengths[i + 1]
-        records.append((buffer[position:middle], buffer[middle:end]))
-        position = end
-    return records
+    ends = list(accumulate(lengths, initial=position + 8 * frame.records))
+    return [
+        (buffer[start:middle], buffer[middle:end])
+        for start, middle, end in zip(ends[:-1:2], ends[1::2], ends[2::2], strict=True)
+    ]

@@ -8,13 +8,14 @@ import threading
 import time
 from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import count
 from typing import Any, NamedTuple
 
 from services.kinesis import frame, stream
 from services.kinesis.errors import KinesisError, internal_failure, throughput_exceeded
 from services.kinesis.hash_key import MAX_HASH_KEY
 from services.kinesis.limits import ReadQuota, WriteQuota
-from services.kinesis.log import ShardLog, StoredRecord
+from services.kinesis.log import Page, ShardLog
 from services.kinesis.segment import Damage
 from services.kinesis.sequence_number import ORDINAL_STEP
 from services.kinesis.shard import Shard
@@ -27,10 +28,6 @@ logger = logging.getLogger(__name__)
 #: Records and bytes a GetRecords call answers at most.
 MAX_RECORDS = 10_000
 MAX_BYTES = 10 * 1024 * 1024
-
-
-#: A checked record to put: its key in UTF-8 and its data, and where it goes (None: anywhere).
-type PutEntry = tuple[frame.Payload, int | None]
 
 
 class _Group(NamedTuple):
@@ -154,24 +151,29 @@ class LiveStream:
     # ---------------------------------------------------------------- records
 
     def put(
-        self, entries: Sequence[PutEntry], now: float, *, limited: bool
+        self,
+        payloads: Sequence[frame.Payload],
+        positions: Sequence[int | None],
+        now: float,
+        *,
+        limited: bool,
     ) -> list[dict[str, Any]]:
-        """Append records; AWS's result entries, in the same order."""
-        results: list[dict[str, Any]] = [{}] * len(entries)
-        groups: dict[int, _Group] = {}
+        """Append records; AWS's result entries, in the same order.
+
+        `positions` are the records' hash keys: where each goes (None: anywhere).
+        """
+        results: list[dict[str, Any]] = [{}] * len(payloads)
+        hash_keys = [_anywhere() if key is None else key for key in positions]
         with self._changed:
             starts, shards = self._starts, self._open
-            for place, (payload, hash_key) in enumerate(entries):
-                if hash_key is None:
-                    hash_key = secrets.randbelow(MAX_HASH_KEY + 1)
-                index = shards[bisect_right(starts, hash_key) - 1].index
-                group = groups.get(index)
-                if group is None:
-                    group = groups[index] = _Group([], [])
-                group.places.append(place)
-                group.payloads.append(payload)
-            for index, group in groups.items():
-                self._put_in(self.shards[index], group, now, limited, results)
+            groups: dict[int, list[int]] = {}
+            for place, position in enumerate([bisect_right(starts, key) for key in hash_keys]):
+                if (places := groups.get(position)) is None:
+                    places = groups[position] = []
+                places.append(place)
+            for position, places in groups.items():
+                group = _Group(places, [payloads[place] for place in places])
+                self._put_in(shards[position - 1], group, now, limited, results)
             self._version += 1
             self._changed.notify_all()
         return results
@@ -196,10 +198,12 @@ class LiveStream:
             logger.warning("Shard %s of %s: %s", shard.shard_id, self.state.name, failure)
             _refuse(group.places, internal_failure(), results)
             return
-        number, shard_id = shard.sequence_number(ordinal, arrival), shard.shard_id
-        for place in group.places:
+        shard_id, numbers = (
+            shard.shard_id,
+            count(shard.sequence_number(ordinal, arrival), ORDINAL_STEP),
+        )
+        for place, number in zip(group.places, numbers, strict=False):
             results[place] = {"SequenceNumber": str(number), "ShardId": shard_id}
-            number += ORDINAL_STEP
         traffic.records_in += len(group.places)
         traffic.bytes_in += frame.payload_bytes(group.payloads)
 
@@ -222,9 +226,7 @@ class LiveStream:
     def read_quota(self, shard: Shard, now: float) -> ReadQuota:
         return self._read_quotas.setdefault(shard.index, ReadQuota(now))
 
-    def read(
-        self, shard: Shard, ordinal: int, now: float, max_records: int = MAX_RECORDS
-    ) -> list[StoredRecord]:
+    def read(self, shard: Shard, ordinal: int, now: float, max_records: int = MAX_RECORDS) -> Page:
         """Records that are still within the retention, from `ordinal` on."""
         horizon = int(self.state.trim_horizon(now) * 1000)
         return self.logs[shard.index].read(ordinal, max_records, MAX_BYTES, horizon)
@@ -237,6 +239,10 @@ class LiveStream:
         """How old the next unread record is; 0 when there is none."""
         arrival = self.logs[shard.index].arrival_at(ordinal)
         return 0 if arrival is None else max(0, int(now * 1000) - arrival)
+
+
+def _anywhere() -> int:
+    return secrets.randbelow(MAX_HASH_KEY + 1)
 
 
 def _refuse(places: list[int], error: KinesisError, results: list[dict[str, Any]]) -> None:

@@ -31,14 +31,28 @@ _READ_BYTES = 1024 * 1024
 _SKIP_AFTER_TEAR = 1 << 20
 
 
-class StoredRecord(NamedTuple):
-    """One record, as it was put. Arrival in milliseconds since 1970."""
+class StoredRecords(NamedTuple):
+    """Records that lie side by side and came with one put. Arrival in milliseconds since 1970."""
 
-    ordinal: int
+    first_ordinal: int
     arrival_millis: int
-    partition_key: bytes
-    data: bytes
     flags: int
+    payloads: Sequence[frame.Payload]
+
+    @property
+    def next_ordinal(self) -> int:
+        return self.first_ordinal + len(self.payloads)
+
+
+class Page(NamedTuple):
+    """What one read found; `size` is the bytes of keys and data."""
+
+    runs: Sequence[StoredRecords]
+    size: int
+
+    @property
+    def records(self) -> int:
+        return sum([len(run.payloads) for run in self.runs])
 
 
 class ShardLog:
@@ -98,7 +112,7 @@ class ShardLog:
 
     def read(
         self, ordinal: int, max_records: int, max_bytes: int, not_before_millis: int = 0
-    ) -> list[StoredRecord]:
+    ) -> Page:
         """Records from `ordinal` on that arrived at `not_before_millis` or later.
 
         At most `max_records` and `max_bytes` of keys and data, but at least one when there is one.
@@ -201,29 +215,28 @@ class ShardLog:
             return segment, max(bisect_right(segment.first_ordinals, ordinal) - 1, 0)
         return None
 
-    def _collect(self, ordinal: int, max_records: int, max_bytes: int) -> list[StoredRecord]:
-        records: list[StoredRecord] = []
-        size = 0
+    def _collect(self, ordinal: int, max_records: int, max_bytes: int) -> Page:
+        runs, count, size = list[StoredRecords](), 0, 0
         while ordinal < self._next_ordinal and (found := self._locate(ordinal)) is not None:
             segment, first = found
-            buffer, last = self._read_frames(segment, first, ordinal + max_records - len(records))
+            buffer, last = self._read_frames(segment, first, ordinal + max_records - count)
             view, offset = memoryview(buffer), 0
             for _ in range(first, last):
                 header = frame.check(view, offset)
-                offset, arrival, flags = header.end, header.arrival_millis, header.flags
-                skipped = max(0, ordinal - header.first_ordinal)
+                offset, payloads = header.end, frame.decode(buffer, header)
+                if ordinal > header.first_ordinal:
+                    payloads = payloads[ordinal - header.first_ordinal :]
                 ordinal = max(ordinal, header.first_ordinal)
-                payloads = frame.decode(buffer, header)[skipped:]
-                fitting, size = _fitting(payloads, len(records), size, max_records, max_bytes)
-                records += [
-                    StoredRecord(number, arrival, key, data, flags)
-                    for number, (key, data) in enumerate(payloads[:fitting], start=ordinal)
-                ]
-                ordinal += fitting
-                if fitting < len(payloads) or len(records) >= max_records:
-                    return records
+                fitting, size = _fitting(payloads, count, size, max_records, max_bytes)
+                is_last = fitting < len(payloads) or count + fitting >= max_records
+                if fitting:
+                    taken = payloads[:fitting] if is_last else payloads
+                    runs.append(StoredRecords(ordinal, header.arrival_millis, header.flags, taken))
+                ordinal, count = ordinal + fitting, count + fitting
+                if is_last:
+                    return Page(runs, size)
             ordinal = max(ordinal, self._first_after(segment, last))
-        return records
+        return Page(runs, size)
 
     @staticmethod
     def _first_after(segment: Segment, last: int) -> int:
@@ -254,8 +267,8 @@ def _fitting(
         return len(payloads), whole
     fitting = 0
     for key, data in payloads[:room]:
-        size += len(key) + len(data)
-        if count + fitting and size > max_bytes:
+        with_it = size + len(key) + len(data)
+        if count + fitting and with_it > max_bytes:
             break
-        fitting += 1
+        size, fitting = with_it, fitting + 1
     return fitting, size

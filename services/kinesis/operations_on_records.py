@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import count
 from operator import add, itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from services.kinesis import frame, sequence_number, shard_iterator
 from services.kinesis.arn import Caller, StreamKey
@@ -16,8 +18,8 @@ from services.kinesis.errors import (
     validation_error,
 )
 from services.kinesis.hash_key import explicit_hash_key, hash_key, hash_keys
-from services.kinesis.live_stream import MAX_RECORDS, LiveStream, PutEntry
-from services.kinesis.log import StoredRecord
+from services.kinesis.live_stream import MAX_RECORDS, LiveStream
+from services.kinesis.log import Page, StoredRecords
 from services.kinesis.operation import Answer, Operation, Request
 from services.kinesis.request_shapes import (
     MAX_PARTITION_KEY,
@@ -38,6 +40,13 @@ _USUAL = {"StreamName", "StreamARN"}
 _DATA, _PARTITION_KEY = itemgetter("Data"), itemgetter("PartitionKey")
 
 
+class Entries(NamedTuple):
+    """Checked records to put, and their hash keys (None: any shard)."""
+
+    payloads: Sequence[frame.Payload]
+    positions: Sequence[int | None]
+
+
 def put_records(kinesis: Kinesis, caller: Caller, request: Request) -> Answer:
     live = _checked_writable(kinesis, caller, request, "PutRecords")
     entries = None
@@ -46,7 +55,7 @@ def put_records(kinesis: Kinesis, caller: Caller, request: Request) -> Answer:
     if entries is None:
         entries = _unusual_entries(live, request)
     refuse_dry_run(request)
-    results = live.put(entries, kinesis.clock.now(), limited=kinesis.shard_limits)
+    results = live.put(*entries, kinesis.clock.now(), limited=kinesis.shard_limits)
     failed = len([result for result in results if "ErrorCode" in result])
     live.traffic.put_records_calls += 1
     live.traffic.put_records_records += len(results)
@@ -54,7 +63,7 @@ def put_records(kinesis: Kinesis, caller: Caller, request: Request) -> Answer:
     return {"FailedRecordCount": failed, "Records": results, **_encryption(live)}
 
 
-def _usual_entries(live: LiveStream, records: Any) -> list[PutEntry] | None:
+def _usual_entries(live: LiveStream, records: Any) -> Entries | None:
     """The records, when one quick look at each finds nothing unusual.
 
     Column by column, it takes a tenth of the time of the whole service model, which finds the
@@ -74,16 +83,17 @@ def _usual_entries(live: LiveStream, records: Any) -> list[PutEntry] | None:
     sizes = list(map(add, map(len, data), map(len, keys)))
     if max(sizes) > live.state.max_record_size_in_kib * 1024 or sum(sizes) > _MAX_CALL_BYTES:
         return None
-    return list(zip(zip(keys, data, strict=True), hash_keys(keys), strict=True))
+    return Entries(list(zip(keys, data, strict=True)), hash_keys(keys))
 
 
-def _unusual_entries(live: LiveStream, request: Request) -> list[PutEntry]:
+def _unusual_entries(live: LiveStream, request: Request) -> Entries:
     check_request(request, REQUEST_SHAPES["PutRecords"])
     records = enumerate(request["Records"], start=1)
     entries = [_entry(live, record, f"records.{i}.member.") for i, record in records]
-    if frame.payload_bytes([payload for payload, _ in entries]) > _MAX_CALL_BYTES:
+    payloads, positions = [payload for payload, _ in entries], [place for _, place in entries]
+    if frame.payload_bytes(payloads) > _MAX_CALL_BYTES:
         raise invalid_argument("Records size exceeds 10 MB limit")
-    return entries
+    return Entries(payloads, positions)
 
 
 def put_record(kinesis: Kinesis, caller: Caller, request: Request) -> Answer:
@@ -95,10 +105,11 @@ def put_record(kinesis: Kinesis, caller: Caller, request: Request) -> Answer:
     if usual is None:
         check_request(request, REQUEST_SHAPES["PutRecord"])
         live = _writable(kinesis, caller, request)
-        usual = [_entry(live, request, "")]
+        payload, position = _entry(live, request, "")
+        usual = Entries([payload], [position])
         _check_ordering(live, request, now)
         refuse_dry_run(request)
-    [result] = live.put(usual, now, limited=kinesis.shard_limits)
+    [result] = live.put(*usual, now, limited=kinesis.shard_limits)
     live.traffic.put_record_calls += 1
     if (code := result.get("ErrorCode")) is not None:
         status = 500 if code == "InternalFailure" else 400
@@ -125,7 +136,7 @@ def _writable(kinesis: Kinesis, caller: Caller, request: Request) -> LiveStream:
     return live
 
 
-def _entry(live: LiveStream, record: dict[str, Any], path: str) -> PutEntry:
+def _entry(live: LiveStream, record: dict[str, Any], path: str) -> tuple[frame.Payload, int | None]:
     """A record that keeps to the service model; raises what AWS checks besides."""
     partition_key, explicit = record.get("PartitionKey"), record.get("ExplicitHashKey")
     if partition_key is None and live.state.distribution != "AUTO":
@@ -291,13 +302,12 @@ def get_records(kinesis: Kinesis, caller: Caller, request: Request) -> Answer:
     if kinesis.shard_limits and not live.read_quota(shard, now).admit(now):
         traffic.calls_refused += 1
         raise throughput_exceeded(shard.shard_id, live.state.name, live.state.account_id)
-    stored = live.read(shard, place.ordinal, now, request.get("Limit") or MAX_RECORDS)
-    ordinal = stored[-1].ordinal + 1 if stored else place.ordinal
-    size = sum([len(record.data) + len(record.partition_key) for record in stored])
+    page = live.read(shard, place.ordinal, now, request.get("Limit") or MAX_RECORDS)
+    ordinal = page.runs[-1].next_ordinal if page.runs else place.ordinal
     if kinesis.shard_limits:
-        live.read_quota(shard, now).took(size)
+        live.read_quota(shard, now).took(page.size)
     answer: Answer = {
-        "Records": describe_records(shard, stored),
+        "Records": describe_records(shard, page),
         "MillisBehindLatest": live.millis_behind(shard, ordinal, now),
     }
     if live.has_ended(shard, ordinal):
@@ -305,10 +315,10 @@ def get_records(kinesis: Kinesis, caller: Caller, request: Request) -> Answer:
     else:
         answer["NextShardIterator"] = _iterator(live, shard, ordinal, now)
     traffic.calls += 1
-    traffic.records_out += len(stored)
-    traffic.bytes_out += size
-    if stored:
-        age = int(now * 1000) - stored[-1].arrival_millis
+    traffic.records_out += page.records
+    traffic.bytes_out += page.size
+    if page.runs:
+        age = int(now * 1000) - page.runs[-1].arrival_millis
         traffic.iterator_age = max(traffic.iterator_age, age)
     return answer
 
@@ -330,24 +340,31 @@ def _place(kinesis: Kinesis, place: ShardIterator, now: float) -> tuple[LiveStre
     return live, shard
 
 
-def describe_records(shard: Shard, stored: list[StoredRecord]) -> list[dict[str, Any]]:
+def describe_records(shard: Shard, page: Page) -> list[dict[str, Any]]:
     """AWS's `Record`s, with `Data` as bytes."""
-    records, arrived, before, seconds = [], -1, 0, 0.0
-    for ordinal, arrival, partition_key, data, flags in stored:
-        if arrival != arrived:
-            # All records of one call arrived together: the rest of their numbers is the same.
-            arrived, seconds = arrival, arrival / 1000
-            before = shard.sequence_number(0, arrival)
-        record: dict[str, Any] = {
-            "SequenceNumber": str(before + ordinal * sequence_number.ORDINAL_STEP),
-            "ApproximateArrivalTimestamp": seconds,
-            "Data": data,
-            "PartitionKey": partition_key.decode(),
-        }
-        if flags & frame.ENCRYPTED:
-            record["EncryptionType"] = "KMS"
-        records.append(record)
+    records: list[dict[str, Any]] = []
+    for run in page.runs:
+        described = _describe_run(shard, run)
+        if run.flags & frame.ENCRYPTED:
+            for record in described:
+                record["EncryptionType"] = "KMS"
+        records += described
     return records
+
+
+def _describe_run(shard: Shard, run: StoredRecords) -> list[dict[str, Any]]:
+    """A page has up to ten thousand records: what they have in common is computed once."""
+    arrival, step = run.arrival_millis / 1000, sequence_number.ORDINAL_STEP
+    numbers = count(shard.sequence_number(run.first_ordinal, run.arrival_millis), step)
+    return [
+        {
+            "SequenceNumber": str(number),
+            "ApproximateArrivalTimestamp": arrival,
+            "Data": data,
+            "PartitionKey": key.decode(),
+        }
+        for number, (key, data) in zip(numbers, run.payloads, strict=False)
+    ]
 
 
 OPERATIONS_ON_RECORDS: dict[str, Operation] = {

@@ -147,7 +147,7 @@ def _index(content: bytes, base: int) -> Segment:
     """The frames up to the first that is not as it was written."""
     segment = Segment(base)
     end, next_ordinal = frame.index(
-        memoryview(content),
+        content,
         HEADER_BYTES,
         segment.offsets,
         segment.first_ordinals,

@@ -90,11 +90,11 @@ class Subscription:
 
     def _next_event(self) -> tuple[dict[str, Any], bool]:
         now = self._kinesis.clock.now()
-        stored = self._live.read(self._shard, self._ordinal, now, _EVENT_RECORDS)
-        if stored:
-            self._ordinal = stored[-1].ordinal + 1
+        page = self._live.read(self._shard, self._ordinal, now, _EVENT_RECORDS)
+        if page.runs:
+            self._ordinal = page.runs[-1].next_ordinal
         event: dict[str, Any] = {
-            "Records": describe_records(self._shard, stored),
+            "Records": describe_records(self._shard, page),
             "MillisBehindLatest": self._live.millis_behind(self._shard, self._ordinal, now),
         }
         if self._live.has_ended(self._shard, self._ordinal):
@@ -102,7 +102,7 @@ class Subscription:
             event["ChildShards"] = [describe_child(child) for child in children]
             return event, True
         before = self._shard.sequence_number(max(self._ordinal - 1, 0), int(now * 1000))
-        last = event["Records"][-1]["SequenceNumber"] if stored else str(before)
+        last = event["Records"][-1]["SequenceNumber"] if page.runs else str(before)
         event["ContinuationSequenceNumber"] = last
         return event, False
 

@@ -47,7 +47,9 @@ class JsonCodec:
         except ValueError:
             raise serialization_error("") from None
         if operation == "PutRecords":
-            _decode_data(request.get("Records"))
+            records = request.get("Records")
+            if not _decode_usual_data(records):
+                _decode_data(records)
         elif operation == "PutRecord":
             _decode_data([request])
         return request
@@ -105,6 +107,17 @@ def _object(request: Any) -> dict[str, Any]:
     if not isinstance(request, dict):
         raise serialization_error("")
     return request
+
+
+def _decode_usual_data(records: Any) -> bool:
+    """All records at once, when each has a text of base64; False and untouched otherwise."""
+    try:
+        decoded = [_to_bytes(record["Data"], None, True) for record in records]
+    except (TypeError, KeyError, ValueError):
+        return False
+    for record, data in zip(records, decoded, strict=True):
+        record["Data"] = data
+    return True
 
 
 def _decode_data(records: Any) -> None:

@@ -30,9 +30,12 @@ def batch(*texts: str) -> list[frame.Payload]:
     return [(text.encode(), text.encode() * 3) for text in texts]
 
 
+def payloads(page: log.Page) -> list[frame.Payload]:
+    return [payload for run in page.runs for payload in run.payloads]
+
+
 def keys(shard_log: ShardLog, ordinal: int = 0, most: int = 10_000) -> str:
-    records = shard_log.read(ordinal, most, 1 << 30)
-    return "".join(record.partition_key.decode() for record in records)
+    return "".join(key.decode() for key, _ in payloads(shard_log.read(ordinal, most, 1 << 30)))
 
 
 def small_segments(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,16 +57,20 @@ def test_what_was_appended_is_read_from_any_ordinal(folder: Folder) -> None:
         "",
     ]
     assert keys(shard_log, 2, most=2) == "bc"
-    [record] = shard_log.read(4, 1, 1)
-    assert record == (4, 2000, b"d", b"ddd", 0)
+    assert shard_log.read(4, 1, 1) == ([(4, 2000, 0, [(b"d", b"ddd")])], 4)
+    assert shard_log.read(2, 3, 100) == (
+        [(2, 1000, 0, [(b"b", b"bbb"), (b"c", b"ccc")]), (4, 2000, 0, [(b"d", b"ddd")])],
+        12,
+    )
 
 
 def test_a_read_stops_before_too_many_bytes_but_gives_one_record(folder: Folder) -> None:
     shard_log = ShardLog(folder)
     shard_log.append(batch("a", "b", "c"), 1000)
 
-    assert len(shard_log.read(1, 100, 9)) == 2
-    assert len(shard_log.read(1, 100, 1)) == 1
+    for most, fitting in ((12, 3), (11, 2), (9, 2), (8, 2), (7, 1), (1, 1)):
+        page = shard_log.read(1, 100, most)
+        assert (page.records, page.size) == (fitting, 4 * fitting)
 
 
 def test_arrivals_never_go_back(folder: Folder) -> None:
@@ -114,8 +121,12 @@ def test_any_batches_are_read_back_in_order_from_anywhere(
     everything = [record for records in batches for record in records]
 
     for found in (shard_log, ShardLog(folder)):
-        read = found.read(at, most, 1 << 30)
-        assert [(r.partition_key, r.data) for r in read] == everything[max(at - 1, 0) :][:most]
+        page = found.read(at, most, 1 << 30)
+        assert payloads(page) == everything[max(at - 1, 0) :][:most]
+        assert (page.records, page.size) == (
+            len(payloads(page)),
+            frame.payload_bytes(payloads(page)),
+        )
 
 
 @pytest.mark.parametrize("cut", range(1, 60, 7))
@@ -341,9 +352,9 @@ def test_records_before_a_horizon_are_not_read(folder: Folder) -> None:
     for i, text in enumerate("abc"):
         shard_log.append(batch(text), 1000 * i)
 
-    read = shard_log.read(0, 10, 1000, not_before_millis=1000)
+    page = shard_log.read(0, 10, 1000, not_before_millis=1000)
 
-    assert [record.partition_key for record in read] == [b"b", b"c"]
+    assert [key for key, _ in payloads(page)] == [b"b", b"c"]
 
 
 def test_a_large_batch_is_cut_into_frames(folder: Folder) -> None:
@@ -351,8 +362,8 @@ def test_a_large_batch_is_cut_into_frames(folder: Folder) -> None:
     records = [(b"k", bytes(100_000)) for _ in range(10)]
     shard_log.append(records, 1000)
 
-    assert len(shard_log.read(5, 3, 1 << 30)) == 3
-    assert len(ShardLog(folder).read(0, 100, 1 << 30)) == 10
+    assert shard_log.read(5, 3, 1 << 30).records == 3
+    assert ShardLog(folder).read(0, 100, 1 << 30).records == 10
 
 
 def test_few_files_stay_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
