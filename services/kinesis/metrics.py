@@ -65,11 +65,16 @@ def _stream_level(stream: Stream, traffic: Traffic, now: float) -> Iterator[dict
         yield datum("GetRecords.IteratorAgeMilliseconds", age, "Milliseconds")
     if traffic.put_record_calls:
         yield datum("PutRecord.Success", traffic.put_record_successes)
+        yield datum("PutRecord.Bytes", traffic.put_record_bytes, "Bytes")
     if traffic.put_records_calls:
-        taken = traffic.put_records_records - traffic.put_records_failures
+        refused = traffic.put_records_failures + traffic.put_records_throttled
+        taken = traffic.put_records_records - refused
         yield datum("PutRecords.TotalRecords", traffic.put_records_records)
         yield datum("PutRecords.SuccessfulRecords", taken)
         yield datum("PutRecords.FailedRecords", traffic.put_records_failures)
+        # AWS keeps what was too much apart from what failed.
+        yield datum("PutRecords.ThrottledRecords", traffic.put_records_throttled)
+        yield datum("PutRecords.Bytes", traffic.put_records_bytes, "Bytes")
         yield datum("PutRecords.Success", traffic.put_records_calls)
 
 

@@ -56,11 +56,22 @@ def put_records(kinesis: Kinesis, caller: Caller, request: Request) -> Answer:
         entries = _unusual_entries(live, request)
     refuse_dry_run(request)
     results = live.put(*entries, kinesis.clock.now(), limited=kinesis.shard_limits)
-    failed = len([result for result in results if "ErrorCode" in result])
+    refused = [result["ErrorCode"] for result in results if "ErrorCode" in result]
     live.traffic.put_records_calls += 1
     live.traffic.put_records_records += len(results)
-    live.traffic.put_records_failures += failed
-    return {"FailedRecordCount": failed, "Records": results, **_encryption(live)}
+    live.traffic.put_records_failures += refused.count("InternalFailure")
+    live.traffic.put_records_throttled += len(refused) - refused.count("InternalFailure")
+    live.traffic.put_records_bytes += _taken_bytes(entries.payloads, results, bool(refused))
+    return {"FailedRecordCount": len(refused), "Records": results, **_encryption(live)}
+
+
+def _taken_bytes(
+    payloads: Sequence[frame.Payload], results: Sequence[Answer], some_refused: bool
+) -> int:
+    if not some_refused:
+        return frame.payload_bytes(payloads)
+    answered = zip(payloads, results, strict=True)
+    return frame.payload_bytes([payload for payload, own in answered if "ErrorCode" not in own])
 
 
 def _usual_entries(live: LiveStream, records: Any) -> Entries | None:
@@ -115,6 +126,7 @@ def put_record(kinesis: Kinesis, caller: Caller, request: Request) -> Answer:
         status = 500 if code == "InternalFailure" else 400
         raise KinesisError(code, result["ErrorMessage"], status)
     live.traffic.put_record_successes += 1
+    live.traffic.put_record_bytes += frame.payload_bytes(usual.payloads)
     return {**result, **_encryption(live)}
 
 

@@ -20,15 +20,18 @@ class ShardTraffic:
 
 
 class Traffic:
-    """Counts of a stream's shards, and of its calls. Latencies in seconds."""
+    """Counts of a stream's shards, and of its calls."""
 
     def __init__(self) -> None:
         self.shards: dict[int, ShardTraffic] = {}
         self.put_record_calls = 0
         self.put_record_successes = 0
+        self.put_record_bytes = 0
         self.put_records_calls = 0
         self.put_records_records = 0
         self.put_records_failures = 0
+        self.put_records_throttled = 0
+        self.put_records_bytes = 0
 
     def shard(self, index: int) -> ShardTraffic:
         found = self.shards.get(index)

@@ -77,6 +77,9 @@ def test_traffic_is_published_once_for_the_stream(
     assert values[("IncomingBytes",)] == 3 * 14 + 2
     assert values[("PutRecords.TotalRecords",)] == 3
     assert values[("PutRecord.Success",)] == 1
+    assert values[("PutRecord.Bytes",)] == 2
+    assert values[("PutRecords.Bytes",)] == 3 * 14
+    assert values[("PutRecords.ThrottledRecords",)] == 0
     assert values[("GetRecords.Records",)] == 4
     assert values[("GetRecords.IteratorAgeMilliseconds",)] == 2000
     assert values[("WriteProvisionedThroughputExceeded",)] == 0
@@ -109,7 +112,10 @@ def test_refused_records_are_counted(
     values = cloudwatch.values()
     assert values[("WriteProvisionedThroughputExceeded",)] == 200
     assert values[("IncomingRecords",)] == 1000
-    assert values[("PutRecords.FailedRecords",)] == 200
+    assert values[("PutRecords.ThrottledRecords",)] == 200
+    assert values[("PutRecords.FailedRecords",)] == 0
+    assert values[("PutRecords.SuccessfulRecords",)] == 1000
+    assert values[("PutRecords.Bytes",)] == values[("IncomingBytes",)] == 14_000
 
 
 def test_an_on_demand_stream_grows_with_its_traffic_and_shrinks_a_month_later(
