@@ -1,96 +1,75 @@
-"""How fast streams are, beside other engines in the same run; prints a table, writes nothing.
+"""How fast streams are, beside other engines in the same run; prints a table.
 
-    python -m scripts.bench.stream [--engines riacho kinesalite ministack localstack] [--to 300000]
+    python -m scripts.bench.stream [--engines riacho kinesalite ministack localstack]
+                                   [--to 2000000] [--out results.md]
 
 One boto3 client in one process, batches of 500 records of 200 bytes, 4 shards; then the same
-client used by two threads, and two processes that read two shards each.
+client used by two threads, and two processes that read two shards each. One stream for each
+number of records is filled first; then rounds go over the streams in turn, so that a machine
+whose speed wanders is as slow for one as for the other. `--out` has the table after each round.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
-import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
 from scripts.bench.peers import PEERS, PeerUnavailable, RunningPeer
+from scripts.bench.stream_figures import (
+    GETS,
+    GETS_BY_TWO,
+    PUT,
+    PUTS,
+    PUTS_BY_TWO,
+    Level,
+    Result,
+    Sample,
+    table,
+)
 
 RECORD_BYTES = 200
 BATCH = 500
 SHARDS = 4
 LEVELS = (0, 100_000, 300_000, 1_000_000, 2_000_000)
-#: Of so many rounds of so many batches the middle one counts.
-MEASURED_ROUNDS = 5
-MEASURED_BATCHES = 20
-#: A round of a slow engine ends after this.
-ROUND_SECONDS = 5.0
-MEASURED_PUTS = 400
-MEASURED_READS = 60_000
+#: An engine's rounds: so many, or as many as begin within this time.
+ROUNDS = 9
+ROUNDS_SECONDS = 50.0
+#: One measurement of one stream in one round, and when a slow engine's ends all the same.
+BATCHES = 10
+SINGLE_PUTS = 50
+READ_LIMIT = 2_000
+MEASUREMENT_SECONDS = 2.0
 IDLE_STREAMS = 20
-#: An engine that needs longer to be filled up to the next level stops there.
-PATIENCE_SECONDS = 90.0
-
-
-@dataclass
-class Rate:
-    """Records per second by the clock, and the CPU time one record took.
-
-    On a busy machine the clock tells of the others; CPU time tells of the engine (and of boto3,
-    which takes the larger part).
-    """
-
-    per_second: float
-    engine_micros: float
-    client_micros: float
-
-
-@dataclass
-class Level:
-    """What was measured with so many records in the stream."""
-
-    records: int
-    put_records: Rate
-    put_records_by_two_threads: Rate
-    put_record_p50_millis: float
-    put_record_cpu_millis: float
-    get_records: Rate
-    get_records_by_two_processes: float
-
-
-@dataclass
-class Result:
-    """One engine. Memory in bytes, CPU as a share of one core."""
-
-    engine: str
-    version: str
-    levels: list[Level] = field(default_factory=list)
-    memory_per_record: float | None = None
-    idle_cpu: float | None = None
-    neighbours: dict[str, dict[str, float]] = field(default_factory=dict)
-    note: str = ""
+#: How long engines are filled, all their streams together: four engines take twelve minutes.
+PATIENCE_SECONDS = {"riacho": 150.0}
+PEERS_PATIENCE_SECONDS = 60.0
+FILLING_THREADS = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--engines", nargs="+", choices=tuple(PEERS), default=_default_engines())
+    engines = ["riacho", "kinesalite", "ministack", "localstack"]
+    parser.add_argument("--engines", nargs="+", choices=tuple(PEERS), default=engines)
     parser.add_argument("--to", type=int, default=300_000, help="the last level, in records")
-    parser.add_argument(
-        "--patience", type=float, default=PATIENCE_SECONDS, help="seconds to fill up to a level"
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument("--patience", type=float, help="seconds to fill an engine's streams")
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--out", type=Path, help="a file for the table, written after each round")
     parser.add_argument("--producer", nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--reader", nargs="+", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
@@ -100,53 +79,65 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.reader:
         consume(*options.reader)
         return
-    levels = [level for level in LEVELS if level <= options.to]
     results: list[Result] = []
-    # Ctrl-C ends the run with a table of what there is.
+
+    def keep() -> None:
+        if options.out:
+            options.out.write_text(table(results) + "\n")
+
+    # Ctrl-C, and the end of somebody's time limit, end the run with a table of what there is.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt):
         for name in options.engines:
-            results.append(measure(name, levels, options.patience))
-    if options.json:
-        print(json.dumps([asdict(result) for result in results], indent=2))
-    else:
-        print(table(results))
+            results.append(Result(name, ""))
+            given = options.patience or PATIENCE_SECONDS.get(name, PEERS_PATIENCE_SECONDS)
+            measure(results[-1], options.to, given, options.rounds, keep)
+            keep()
+            print(table(results[-1:]), file=sys.stderr, flush=True)
+    print(table(results))
 
 
-def _default_engines() -> list[str]:
-    return ["riacho", "kinesalite", "ministack", "localstack"]
-
-
-def measure(name: str, levels: Sequence[int], patience: float) -> Result:
-    """Bring an engine up and measure it; what fails becomes a note."""
+def measure(
+    result: Result, last_level: int, patience: float, rounds: int, keep: Callable[[], None]
+) -> None:
+    """Bring an engine up and measure it into `result`; what fails becomes a note."""
     try:
-        with PEERS[name]() as peer:
-            print(f"{name} {peer.version} …", file=sys.stderr, flush=True)
-            return _measure(peer, levels, patience)
-    except PeerUnavailable as failure:
-        return Result(name, "", note=str(failure))
+        with PEERS[result.engine]() as peer:
+            result.version = peer.version
+            print(f"{peer.name} {peer.version} …", file=sys.stderr, flush=True)
+            _measure(peer, result, last_level, patience, rounds, keep)
+    except (PeerUnavailable, ClientError, BotoCoreError) as failure:
+        result.note = f"ended: {failure}".replace("|", "/").replace("\n", " ")
 
 
-def _measure(peer: RunningPeer, levels: Sequence[int], patience: float) -> Result:
-    result = Result(peer.name, peer.version)
+def _measure(
+    peer: RunningPeer,
+    result: Result,
+    last_level: int,
+    patience: float,
+    rounds: int,
+    keep: Callable[[], None],
+) -> None:
     client = connect("kinesis", peer.endpoint_url)
     result.idle_cpu = _idle_cpu(peer, client)
-    stream = _create(client, "bench")
-    _put_batches(client, stream, 1)
-    memory, present = memory_of(peer.pid), BATCH
-    for level in levels:
-        started = time.monotonic()
-        while present < level:
-            present += _put_batches(client, stream, 1)
-            if time.monotonic() - started > patience:
-                result.note = f"stopped at {present:,} records: too slow to be filled"
-                return result
-        measured, put = _level(peer, client, stream, level)
-        result.levels.append(measured)
-        present += put
-    result.memory_per_record = (memory_of(peer.pid) - memory) / present
+    before = memory_of(peer.pid)
+    streams = _filled(client, result, last_level, time.monotonic() + patience)
+    if filled := sum(level.records for level, _ in streams):
+        result.memory_per_record = (memory_of(peer.pid) - before) / filled
+    keep()
+    deadline = time.monotonic() + ROUNDS_SECONDS
+    with _readers(peer) as readers, contextlib.ExitStack() as stack:
+        canned = None
+        if peer.name == "riacho":
+            result.ceiling, canned = Level(0), stack.enter_context(_canned(peer))
+        for number in range(rounds):
+            _round(_Load(peer, client, readers), number, result, streams, canned)
+            keep()
+            print(f"  round {number + 1}", file=sys.stderr, flush=True)
+            if time.monotonic() > deadline:
+                break
     if peer.name == "riacho":
-        result.neighbours = _neighbours(peer)
-    return result
+        result.neighbours = _neighbours(peer, streams[-1][1] if streams else "empty-0")
 
 
 def connect(service: str, endpoint_url: str) -> Any:
@@ -173,132 +164,224 @@ def _batch() -> list[dict[str, Any]]:
     ]
 
 
-def _put_batches(client: Any, stream: str, count: int) -> int:
-    records = _batch()
+def _put_batches(client: Any, stream: str, count: int, records: Any = None) -> int:
+    """Put so many batches, or as many as begin in time; how many records that was."""
+    records, put = records or _batch(), 0
+    deadline = time.monotonic() + MEASUREMENT_SECONDS
     for _ in range(count):
         answer = client.put_records(StreamName=stream, Records=records)
         if answer["FailedRecordCount"]:
             raise PeerUnavailable(f"{answer['FailedRecordCount']} records failed")
-    return count * BATCH
+        put += BATCH
+        if time.monotonic() > deadline:
+            break
+    return put
 
 
-def _level(peer: RunningPeer, client: Any, stream: str, level: int) -> tuple[Level, int]:
-    """What was measured, and how many records that put."""
-    records, batches = _batch(), list[int]()
+def _filled(
+    client: Any, result: Result, last_level: int, deadline: float
+) -> list[tuple[Level, str]]:
+    """A stream for each level but the empty one, as far as there is time."""
+    streams: list[tuple[Level, str]] = []
+    result.levels.append(Level(0))
+    for wanted in [level for level in LEVELS if 0 < level <= last_level]:
+        stream = _create(client, f"level-{wanted}")
+        level = Level(_fill(client, stream, wanted, deadline))
+        if level.records < wanted:
+            result.note = f"{level.records:,} of {wanted:,} when the time to fill it was over"
+            if level.records <= (streams[-1][0].records if streams else 0) * 1.2:
+                return streams
+        streams.append((level, stream))
+        result.levels.append(level)
+        print(f"  {level.records:,} of {wanted:,}", file=sys.stderr, flush=True)
+        if level.records < wanted:
+            break
+    return streams
 
-    def put_batches(count: int = MEASURED_BATCHES) -> int:
-        deadline, done = time.monotonic() + ROUND_SECONDS, 0
-        for _ in range(count):
-            client.put_records(StreamName=stream, Records=records)
-            batches.append(BATCH)
-            done += 1
-            if time.monotonic() > deadline:
-                break
-        return done * BATCH
 
-    def put_by_two() -> int:
-        before, share = len(batches), (MEASURED_BATCHES // 2,)
-        halves = [threading.Thread(target=put_batches, args=share) for _ in range(2)]
-        for half in halves:
-            half.start()
-        for half in halves:
-            half.join()
-        return (len(batches) - before) * BATCH
+def _fill(client: Any, stream: str, wanted: int, deadline: float) -> int:
+    """Put up to so many records until the deadline; how many that was."""
+    share, done = wanted // FILLING_THREADS, list[int]()
 
     def put() -> None:
-        client.put_record(StreamName=stream, Data=records[0]["Data"], PartitionKey="k")
+        left, records = share, _batch()
+        while left > 0 and time.monotonic() < deadline:
+            left -= _put_batches(client, stream, 1, records)
+            done.append(BATCH)
 
-    rate, by_two = _middle_rate(peer, put_batches), _middle_rate(peer, put_by_two)
-    before = cpu_of(peer.pid) + time.process_time()
-    p50 = _p50_millis(put, MEASURED_PUTS)
-    cpu = (cpu_of(peer.pid) + time.process_time() - before) / MEASURED_PUTS * 1000
-    read = _rate(peer, lambda: _read(client, stream))
-    measured = Level(level, rate, by_two, p50, cpu, read, _read_by_two(peer, stream))
-    return measured, len(batches) * BATCH + MEASURED_PUTS
+    _at_once(put, FILLING_THREADS)
+    return sum(done)
 
 
-def _middle_rate(peer: RunningPeer, work: Callable[[], int]) -> Rate:
-    rates = [_rate(peer, work) for _ in range(MEASURED_ROUNDS)]
-    return sorted(rates, key=lambda rate: rate.per_second)[MEASURED_ROUNDS // 2]
+def _at_once(work: Callable[[], object], times: int) -> None:
+    """In so many threads; the first error of one is raised here."""
+    with ThreadPoolExecutor(times) as threads:
+        for done in [threads.submit(work) for _ in range(times)]:
+            done.result()
 
 
-def _rate(peer: RunningPeer, work: Callable[[], int]) -> Rate:
-    """`work` says how many records it moved."""
-    engine, client, started = cpu_of(peer.pid), time.process_time(), time.perf_counter()
-    count = work()
-    seconds = time.perf_counter() - started
-    client_seconds = time.process_time() - client
-    engine_seconds = cpu_of(peer.pid) - engine
-    micros = 1e6 / count
-    return Rate(count / seconds, engine_seconds * micros, client_seconds * micros)
+class _Load:
+    """What a round does to one stream of one engine."""
+
+    def __init__(self, peer: RunningPeer, client: Any, readers: Sequence[_Reader]) -> None:
+        self._peer = peer
+        self._client = client
+        self._readers = readers
+        self._records = _batch()
+
+    def create_empty(self, number: int) -> str:
+        """A stream with one batch, which makes its files and its index."""
+        stream = _create(self._client, f"empty-{number}")
+        _put_batches(self._client, stream, 1, self._records)
+        return stream
+
+    def delete(self, stream: str) -> None:
+        self._client.delete_stream(StreamName=stream)
+
+    def measure(self, operation: str, stream: str, client: Any = None) -> Sample:
+        client = client or self._client
+        if operation == PUT:
+            return self._single_puts(stream, client)
+        work: dict[str, Callable[[], int]] = {
+            PUTS: lambda: _put_batches(client, stream, BATCHES, self._records),
+            PUTS_BY_TWO: lambda: self._put_by_two(client, stream),
+            GETS: lambda: _read(client, stream),
+            GETS_BY_TWO: lambda: sum(_read_by(self._readers, stream)),
+        }
+        engine, own, started = cpu_of(self._peer.pid), time.process_time(), time.perf_counter()
+        count = work[operation]()
+        seconds = time.perf_counter() - started
+        own = time.process_time() - own
+        return Sample(count, seconds, cpu_of(self._peer.pid) - engine, own)
+
+    def _put_by_two(self, client: Any, stream: str) -> int:
+        put = list[int]()
+        half = BATCHES // 2
+        _at_once(lambda: put.append(_put_batches(client, stream, half, self._records)), 2)
+        return sum(put)
+
+    def _single_puts(self, stream: str, client: Any) -> Sample:
+        """The middle one of some puts."""
+        record = self._records[0]
+        millis = _p50_millis(
+            lambda: client.put_record(StreamName=stream, **record), SINGLE_PUTS, MEASUREMENT_SECONDS
+        )
+        return Sample(1, millis / 1000)
 
 
-def _p50_millis(call: Callable[[], object], times: int) -> float:
-    taken = []
+def _round(
+    load: _Load,
+    number: int,
+    result: Result,
+    streams: Sequence[tuple[Level, str]],
+    canned: Any,
+) -> None:
+    """Each operation on each stream in turn, beginning with another stream each time."""
+    empty = load.create_empty(number)
+    own: list[tuple[Level, str, Any]] = [(result.levels[0], empty, None)]
+    own += [(level, stream, None) for level, stream in streams]
+    at = number % len(own)
+    turns = own[at:] + own[:at]
+    for operation in (PUTS, PUTS_BY_TWO, PUT, GETS, GETS_BY_TWO):
+        for level, stream, client in turns:
+            level.add(operation, load.measure(operation, stream, client))
+        if result.ceiling is not None and operation in (PUTS, GETS):
+            result.ceiling.add(operation, load.measure(operation, empty, canned))
+    load.delete(empty)
+
+
+@contextlib.contextmanager
+def _canned(peer: RunningPeer) -> Iterator[Any]:
+    """A client of the same answers from memory."""
+    address = urlsplit(peer.endpoint_url)
+    command = [sys.executable, "-m", "scripts.bench.canned"]
+    with subprocess.Popen(
+        [*command, str(address.hostname), str(address.port)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            yield connect("kinesis", f"http://127.0.0.1:{int(process.stdout.readline())}")
+        finally:
+            process.stdin.close()
+            process.wait()
+
+
+def _p50_millis(call: Callable[[], object], times: int, seconds: float = 60.0) -> float:
+    taken, deadline = [], time.monotonic() + seconds
     for _ in range(times):
         started = time.perf_counter()
         call()
         taken.append(time.perf_counter() - started)
+        if time.monotonic() > deadline:
+            break
     return statistics.median(taken) * 1000
 
 
-def _read_by_two(peer: RunningPeer, stream: str) -> float:
-    """Records per second that two processes read together, each from half of the shards."""
-    command = [sys.executable, "-m", "scripts.bench.stream", "--reader", peer.endpoint_url, stream]
-    halves = [[str(shard) for shard in range(SHARDS) if shard % 2 == half] for half in (0, 1)]
-    readers = [
-        subprocess.Popen(
-            [*command, *half], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+class _Reader:
+    """A process that reads some shards of a stream when it is told to."""
+
+    def __init__(self, peer: RunningPeer, shards: Iterable[int]) -> None:
+        command = [sys.executable, "-m", "scripts.bench.stream", "--reader", peer.endpoint_url]
+        self.process = subprocess.Popen(
+            [*command, *map(str, shards)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
-        for half in halves
-    ]
+
+    def tell(self, stream: str) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{stream}\n")
+        self.process.stdin.flush()
+
+    def answer(self) -> int:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if not line:
+            raise PeerUnavailable("a reading process ended with an error")
+        return int(line)
+
+
+@contextlib.contextmanager
+def _readers(peer: RunningPeer) -> Iterator[list[_Reader]]:
+    """Two, each for half of the shards."""
+    readers = [_Reader(peer, range(half, SHARDS, 2)) for half in (0, 1)]
     try:
         for reader in readers:
-            assert reader.stdout is not None
-            reader.stdout.readline()
-        started = time.perf_counter()
-        for reader in readers:
-            assert reader.stdin is not None
-            reader.stdin.write("go\n")
-            reader.stdin.flush()
-        count = sum(int(reader.communicate()[0]) for reader in readers)
-        return count / (time.perf_counter() - started)
+            reader.answer()
+        yield readers
     finally:
         for reader in readers:
-            reader.kill()
-            reader.wait()
+            reader.process.kill()
+            reader.process.communicate()
 
 
-def consume(endpoint_url: str, stream: str, *shards: str) -> None:
-    """Read these shards (their places in the list of shards) once somebody says so."""
+def _read_by(readers: Sequence[_Reader], stream: str) -> list[int]:
+    for reader in readers:
+        reader.tell(stream)
+    return [reader.answer() for reader in readers]
+
+
+def consume(endpoint_url: str, *shards: str) -> None:
+    """Read these shards (their places in the list of shards) of each stream that is named."""
     client, wanted = connect("kinesis", endpoint_url), [int(shard) for shard in shards]
-    client.describe_stream(StreamName=stream)
-    print("ready", flush=True)
-    sys.stdin.readline()
-    print(_read(client, stream, wanted), flush=True)
+    client.list_streams()
+    print(0, flush=True)
+    for line in sys.stdin:
+        print(_read(client, line.strip(), wanted), flush=True)
 
 
 def _read(client: Any, stream: str, shards: Iterable[int] = range(SHARDS)) -> int:
+    """The first page of each shard; how many records that was."""
     read = 0
-    for count in _pages(client, stream, shards):
-        read += count
-        if read >= MEASURED_READS:
-            break
-    return read
-
-
-def _pages(client: Any, stream: str, shards: Iterable[int]) -> Iterator[int]:
     description = client.describe_stream(StreamName=stream)["StreamDescription"]
     for shard in (description["Shards"][place] for place in shards):
         iterator = client.get_shard_iterator(
             StreamName=stream, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
         )["ShardIterator"]
-        while True:
-            answer = client.get_records(ShardIterator=iterator, Limit=10_000)
-            yield len(answer["Records"])
-            iterator = answer["NextShardIterator"]
-            if not answer["Records"] or answer["MillisBehindLatest"] == 0:
-                break
+        read += len(client.get_records(ShardIterator=iterator, Limit=READ_LIMIT)["Records"])
+    return read
 
 
 def _idle_cpu(peer: RunningPeer, client: Any, seconds: float = 10.0) -> float:
@@ -309,7 +392,7 @@ def _idle_cpu(peer: RunningPeer, client: Any, seconds: float = 10.0) -> float:
     return (cpu_of(peer.pid) - before) / (time.monotonic() - started)
 
 
-def _neighbours(peer: RunningPeer) -> dict[str, dict[str, float]]:
+def _neighbours(peer: RunningPeer, stream: str) -> dict[str, dict[str, float]]:
     """p50 of an S3 and a DynamoDB put in ms: alone, and while a producer runs at full speed."""
     s3, dynamodb = connect("s3", peer.endpoint_url), connect("dynamodb", peer.endpoint_url)
     s3.create_bucket(Bucket="bench")
@@ -334,7 +417,7 @@ def _neighbours(peer: RunningPeer) -> dict[str, dict[str, float]]:
     measured()
     alone = measured()
     command = [sys.executable, "-m", "scripts.bench.stream", "--producer", peer.endpoint_url]
-    producer = subprocess.Popen([*command, "bench"], stdout=subprocess.PIPE, text=True)
+    producer = subprocess.Popen([*command, stream], stdout=subprocess.PIPE, text=True)
     try:
         assert producer.stdout is not None
         producer.stdout.readline()
@@ -378,43 +461,6 @@ def cpu_of(pid: int) -> float:
         fields = Path(f"/proc/{member}/stat").read_text().rpartition(")")[2].split()
         ticks += int(fields[11]) + int(fields[12])
     return ticks / os.sysconf("SC_CLK_TCK")
-
-
-def _shown(rate: Rate) -> str:
-    return f"{rate.per_second:,.0f} ({rate.engine_micros:.1f} + {rate.client_micros:.1f})"
-
-
-def table(results: Sequence[Result]) -> str:
-    """The results in Markdown."""
-    lines = [
-        "| engine | records in the stream | PutRecords, records/s (CPU: engine + boto3, µs) "
-        "| by two threads | put_record p50, ms (CPU) | GetRecords, records/s (CPU) "
-        "| by two processes |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for result in results:
-        name = f"{result.engine} {result.version}".strip()
-        lines += [
-            f"| {name} | {level.records:,} | {_shown(level.put_records)} "
-            f"| {level.put_records_by_two_threads.per_second:,.0f} "
-            f"| {level.put_record_p50_millis:.2f} ({level.put_record_cpu_millis:.2f}) "
-            f"| {_shown(level.get_records)} | {level.get_records_by_two_processes:,.0f} |"
-            for level in result.levels
-        ]
-        if result.note:
-            lines.append(f"| {name} | {result.note} | | | | | |")
-    lines += ["", "| engine | 20 idle streams, share of a core | memory per record, bytes |"]
-    lines.append("|---|---|---|")
-    for result in results:
-        if result.idle_cpu is not None:
-            memory = result.memory_per_record
-            shown = "–" if memory is None else f"{memory:.0f}"
-            lines.append(f"| {result.engine} | {result.idle_cpu:.1%} | {shown} |")
-    for result in results:
-        for when, measured in result.neighbours.items():
-            words = ", ".join(f"{name} {value:.1f}" for name, value in measured.items())
-            lines.append(f"\n{result.engine}, {when}: {words}")
-    return "\n".join(lines)
 
 
 if __name__ == "__main__":
