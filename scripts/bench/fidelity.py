@@ -3,23 +3,22 @@
     python -m scripts.bench.fidelity [--engines riacho localstack ministack moto]
                                      [--suites kinesis] [--minutes 6] [--write]
 
-The table has every engine's last results; `--engines` says which to run again (`--engines` alone:
-none). `--write` puts it into `docs/fidelity.md`. Other engines are installed on demand.
+The table is that of `docs/fidelity.md` with the new results in it; `--engines` says which to run
+again (`--engines` alone: none). `--write` puts it into the page. Other engines are installed on
+demand.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 from xml.etree import ElementTree
-
-from scripts.bench.peers import cache_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 SUITES = ROOT / "tests" / "contract"
@@ -37,6 +36,17 @@ KEPT, BROKEN, GAP, UNTRIED = "✓", "✗", "known gap", "–"
 type Contract = tuple[str, str]
 
 
+class Shown(NamedTuple):
+    """What a file of contracts showed of one engine: how many were kept, and each one's cell."""
+
+    kept: str
+    cells: Mapping[str, str]
+
+
+#: By the file ("kinesis: records").
+type Column = dict[str, Shown]
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--engines", nargs="*", choices=ENGINES, default=list(ENGINES))
@@ -46,35 +56,49 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--write", action="store_true", help="put the table into docs/fidelity.md")
     options = parser.parse_args(arguments)
+    columns = read_page(PAGE.read_text())
     for engine in options.engines:
         for suite in options.suites:
             if (engine, suite) in NOT_THERE:
                 continue
             for file in sorted((SUITES / suite).glob("test_*.py")):
-                keep(engine, run(engine, file, options.minutes))
-    printed = table({engine: found for engine in ENGINES if (found := kept(engine))})
-    print(printed)
-    if options.write:
-        write(PAGE, printed)
+                columns[engine].update(column(run(engine, file, options.minutes)))
+                if options.write:
+                    write(PAGE, table(columns))
+    print(table(columns))
 
 
-def _file(engine: str) -> Path:
-    return cache_folder() / "fidelity" / f"{engine}.json"
+def read_page(text: str) -> dict[str, Column]:
+    """What the page's tables say of each engine: a run of one suite keeps the others' results."""
+    counts: dict[tuple[str, str], str] = {}
+    cells: dict[tuple[str, str], dict[str, str]] = {}
+    engines, place = list(ENGINES), ""
+    for line in text.partition(BEGIN)[2].partition(END)[0].splitlines():
+        row = [cell.strip() for cell in line.strip("| ").split(" | ")]
+        if line.startswith("### "):
+            place = line.removeprefix("### ")
+        elif line.startswith("| | "):
+            engines = row
+        elif line.startswith("| **"):
+            counts.update(
+                {(e, row[0].strip("*")): c for e, c in zip(engines, row[1:], strict=True)}
+            )
+        elif line.startswith("| "):
+            for engine, cell in zip(engines, row[1:], strict=True):
+                cells.setdefault((engine, place), {})[row[0]] = cell
+    columns: dict[str, Column] = {engine: {} for engine in ENGINES}
+    for (engine, where), kept in counts.items():
+        if kept != UNTRIED:
+            columns[engine][where] = Shown(kept, cells.get((engine, where), {}))
+    return columns
 
 
-def keep(engine: str, results: Mapping[Contract, str]) -> None:
-    """Remember an engine's results, so that a table needs not run every engine again."""
-    rows = [[*contract, result] for contract, result in (kept(engine) | dict(results)).items()]
-    _file(engine).parent.mkdir(parents=True, exist_ok=True)
-    _file(engine).write_text(json.dumps(rows))
-
-
-def kept(engine: str) -> dict[Contract, str]:
-    """An engine's last results; none when it was never run."""
-    if not _file(engine).exists():
-        return {}
-    rows = json.loads(_file(engine).read_text())
-    return {(place, name): result for place, name, result in rows}
+def column(results: Mapping[Contract, str]) -> Column:
+    """New results as the table shows them."""
+    merged: dict[str, dict[str, str]] = {}
+    for (place, name), cell in sentences(results).items():
+        merged.setdefault(place, {})[name] = cell
+    return {place: Shown(_count(results, place), cells) for place, cells in merged.items()}
 
 
 def suites() -> list[str]:
@@ -164,21 +188,21 @@ def _worst(cases: Sequence[str]) -> str:
     return KEPT if kept == len(tried) else f"{kept} of {len(tried)}"
 
 
-def table(results: Mapping[str, Mapping[Contract, str]]) -> str:
+def table(columns: Mapping[str, Column]) -> str:
     """Markdown: how many contracts each engine keeps, then every contract."""
-    engines = list(results)
+    engines = list(columns)
     lines = ["| | " + " | ".join(engines) + " |", "|---|" + "---|" * len(engines)]
-    places = sorted({place for found in results.values() for place, _ in found})
+    head, nothing = lines[:], Shown(UNTRIED, {})
+    places = sorted({place for found in columns.values() for place in found})
     for place in places:
-        counts = (_count(results[engine], place) for engine in engines)
+        counts = (columns[engine].get(place, nothing).kept for engine in engines)
         lines.append(f"| **{place}** | " + " | ".join(counts) + " |")
-    merged = {engine: sentences(found) for engine, found in results.items()}
     for place in places:
-        lines += ["", f"### {place}", "", *lines[:2]]
-        contracts = sorted({c for found in merged.values() for c in found if c[0] == place})
-        for contract in contracts:
-            cells = (merged[engine].get(contract, UNTRIED) for engine in engines)
-            lines.append(f"| {contract[1]} | " + " | ".join(cells) + " |")
+        lines += ["", f"### {place}", "", *head]
+        found = [columns[engine].get(place, nothing).cells for engine in engines]
+        for contract in sorted({name for cells in found for name in cells}):
+            row = (cells.get(contract, UNTRIED) for cells in found)
+            lines.append(f"| {contract} | " + " | ".join(row) + " |")
     return "\n".join(lines)
 
 

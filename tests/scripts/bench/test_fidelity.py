@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from scripts.bench.fidelity import BEGIN, END, read, sentences, table, write
+from scripts.bench.fidelity import BEGIN, END, column, read, read_page, sentences, table, write
 
 REPORT = """<testsuites><testsuite name="pytest">
 <testcase classname="tests.contract.kinesis.test_records" name="test_a_page_ends[2]" />
@@ -24,7 +24,7 @@ def test_a_report_becomes_a_table(tmp_path: Path) -> None:
     report.write_text(REPORT)
     found = read(report)
 
-    printed = table({"ours": found, "other": {}})
+    printed = table({"ours": column(found), "other": {}})
 
     assert sentences(found) == {
         ("kinesis: records", "a page ends"): "1 of 2",
@@ -45,3 +45,18 @@ def test_only_the_table_of_the_page_is_replaced(tmp_path: Path) -> None:
     write(page, "newer")
 
     assert page.read_text() == f"before\n{BEGIN}\n\nnewer\n\n{END}\nafter\n"
+
+
+def test_what_the_page_says_of_others_stays(tmp_path: Path) -> None:
+    report, page = tmp_path / "report.xml", tmp_path / "page.md"
+    report.write_text(REPORT)
+    page.write_text(f"{BEGIN}\n{END}\n")
+    found = column(read(report))
+    write(page, table({"riacho": found, "moto": {"kinesis: records": found["kinesis: records"]}}))
+
+    columns = read_page(page.read_text())
+
+    assert columns["riacho"] == found
+    assert list(columns["moto"]) == ["kinesis: records"]
+    assert columns["localstack"] == {}
+    assert read_page(f"{BEGIN}\n{table(columns)}\n{END}") == columns
