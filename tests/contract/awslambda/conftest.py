@@ -17,8 +17,19 @@ from tests.contract.engines import ContractEngine
 from tests.services.awslambda.functions import package
 from tests.waiting import OFTEN, wait_until
 
-#: On AWS: a role that Lambda may assume, with rights on Kinesis, SQS and Logs.
-ROLE = os.environ.get("CONTRACT_LAMBDA_ROLE_ARN", "arn:aws:iam::000000000000:role/lambda")
+#: On AWS: a role that Lambda may assume, with rights on Kinesis, SQS and Logs. Elsewhere one is
+#: made: moto, as AWS, makes no function with a role that is not there.
+ROLE = os.environ.get("CONTRACT_LAMBDA_ROLE_ARN")
+_ASSUMED_BY_LAMBDA = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "lambda.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+        }
+    ],
+}
 PATIENCE_SECONDS = {"aws": 180.0, "riacho": 60.0}
 OTHERS_PATIENCE_SECONDS = 15.0
 
@@ -35,6 +46,13 @@ class Functions:
         self.client = self.engine.client("lambda", read_timeout=60)
         self.kinesis = self.engine.client("kinesis")
         self.sqs = self.engine.client("sqs")
+        self.role = ROLE or self._role("contract-lambda")
+
+    def _role(self, name: str) -> str:
+        iam, policy = self.engine.client("iam"), json.dumps(_ASSUMED_BY_LAMBDA)
+        with contextlib.suppress(iam.exceptions.EntityAlreadyExistsException):
+            iam.create_role(RoleName=name, AssumeRolePolicyDocument=policy)
+        return str(iam.get_role(RoleName=name)["Role"]["Arn"])
 
     @property
     def patience(self) -> float:
@@ -45,7 +63,7 @@ class Functions:
         name = f"contract-{secrets.token_hex(6)}"
         wanted: dict[str, Any] = {
             "Runtime": "python3.13",
-            "Role": ROLE,
+            "Role": self.role,
             "Handler": "app.handler",
             "Timeout": 10,
             "Code": {"ZipFile": package({"app.py": source})},
