@@ -113,11 +113,12 @@ def test_a_small_run_measures_our_engine(tmp_path: Path) -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
     )
 
     assert done.returncode == 0, done.stderr
     assert out.read_text() == done.stdout
     assert "| riacho | 2 | " in done.stdout
     assert "boto3 alone, against the same answers from memory: PutRecords " in done.stdout
+    assert "riacho, beside a producer: s3_put_p50_millis " in done.stdout
     assert "ended:" not in done.stdout
