@@ -102,7 +102,7 @@ def test_a_bad_invocation_is_refused(
     [
         {"Runtime": "python9.9"},
         {"Code": {"ZipFile": b"no zip"}},
-        {"Environment": {"Variables": {"A": "x" * 4100}}},
+        {"Environment": {"Variables": {"AA": "x" * 4100}}},
         {"Timeout": 901},
     ],
     ids=["runtime", "zip", "environment", "timeout"],
