@@ -19,12 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from scripts.bench.full_folder import SEED
+from scripts.bench.persistence import zipped
 from services.connect import connect
 from services.localstack.engine import Engine, start
 from services.localstack.environment import ENGINE_PYTHON, ROOT
 from services.settings import Settings
-
-EMPTY = b"PK\x05\x06" + bytes(18)
 
 
 def make_one_of_each(url: str) -> None:
@@ -43,8 +42,8 @@ def make_one_of_each(url: str) -> None:
         FunctionName=SEED,
         Runtime="python3.13",
         Role="arn:aws:iam::000000000000:role/r",
-        Handler="a.b",
-        Code={"ZipFile": EMPTY},
+        Handler="bench.handler",
+        Code={"ZipFile": zipped()},
     )
     functions.get_waiter("function_active_v2").wait(FunctionName=SEED)
 

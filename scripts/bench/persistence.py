@@ -79,7 +79,7 @@ def _prepare(s3: Any, dynamodb: Any, functions: Any, kinesis: Any, firehose: Any
         Runtime="python3.13",
         Handler="bench.handler",
         Role=ROLE,
-        Code={"ZipFile": _zipped()},
+        Code={"ZipFile": zipped()},
     )
     kinesis.create_stream(StreamName="bench", ShardCount=1)
     firehose.create_delivery_stream(
@@ -90,7 +90,8 @@ def _prepare(s3: Any, dynamodb: Any, functions: Any, kinesis: Any, firehose: Any
     kinesis.get_waiter("stream_exists").wait(StreamName="bench")
 
 
-def _zipped() -> bytes:
+def zipped() -> bytes:
+    """A function that returns its event."""
     written = io.BytesIO()
     with zipfile.ZipFile(written, "w") as archive:
         archive.writestr("bench.py", HANDLER)
