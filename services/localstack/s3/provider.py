@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+import gc
 import logging
 import pickle
 import sqlite3
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -95,8 +97,20 @@ def _load(folder: Path) -> Memory:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     sync = running().settings.stream_sync == "always"
     memory = Memory(s3_stores, Journal(folder / "journal.sqlite3", sync=sync))
-    memory.load()
+    with _without_collection():
+        memory.load()
     return memory
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """A million objects that stay make Python look through all of them again and again."""
+    gc.disable()
+    try:
+        yield
+        gc.freeze()
+    finally:
+        gc.enable()
 
 
 class Memory:
