@@ -8,6 +8,7 @@ again from time to time, often while a service says that something goes on in it
 from __future__ import annotations
 
 import hashlib
+import itertools
 import logging
 import pickle
 import sqlite3
@@ -26,7 +27,7 @@ LOG = logging.getLogger(__name__)
 #: Before the names of the rows that the keeper writes.
 PREFIX = "store/"
 #: A service that takes longer than this to write is written after the answer.
-AT_ONCE_SECONDS = 0.004
+AT_ONCE_SECONDS = 0.05
 #: How long after a change the others are written; several changes make one write.
 SOON_SECONDS = 0.1
 #: How often a service in which something goes on by itself is looked at.
@@ -64,6 +65,9 @@ class _Service:
     lock: threading.RLock = field(default_factory=threading.RLock)
     #: Digest of each row as it is on disk.
     digests: dict[str, bytes] = field(default_factory=dict)
+    #: Numbers of changes, and up to which they are written.
+    changes: itertools.count[int] = field(default_factory=itertools.count)
+    written: int = -1
     seconds: float = 0.0
     next_look: float = 0.0
     changed: bool = False
@@ -137,13 +141,22 @@ class Keeper:
         if service is None:
             return
         if service.seconds < AT_ONCE_SECONDS:
-            self._save(service)
+            self._save_with_others(service)
             if service.kept.is_busy():
                 service.next_look = time.monotonic() + BUSY_SECONDS
                 self._wake.set()
         else:
             service.changed = True
             self._wake.set()
+
+    def _save_with_others(self, service: _Service) -> None:
+        """Calls that come while one is written share the next write."""
+        change = next(service.changes)
+        with service.lock:
+            if service.written < change:
+                covered = next(service.changes)  # every change that has a smaller number
+                self._save(service)
+                service.written = covered
 
     def next_look(self, name: str) -> float:
         """When a service is looked at again without a call, by the monotonic clock."""
