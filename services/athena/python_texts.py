@@ -492,7 +492,7 @@ def _finite(x: float) -> float:
 
 
 def _short(number: Decimal) -> str:
-    places = 2 if abs(number) < 10 else (1 if abs(number) < 100 else 0)
+    places = 2 if number < 10 else (1 if number < 100 else 0)  # a negative number is below 10
     shown = f"{number.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP):f}"
     return shown.rstrip("0").rstrip(".") if "." in shown else shown
 

@@ -177,9 +177,12 @@ class QueryBinder(RelationBinder, CallBinder):
         ours, theirs = (self.converted(q, kinds) for q in (left, right))
         listed = f"({', '.join(names)})"
         if isinstance(node, exp.Union):
-            both = f"({ours} UNION ALL {theirs})"
-            return Query(
-                f"SELECT DISTINCT ON ({keys}) * FROM {both} AS {self.fresh('q')}{listed}", columns
+            side = self.fresh("c_")
+            both = f"(SELECT 1, * FROM ({ours}) UNION ALL SELECT 2, * FROM ({theirs}))"
+            named = f"{self.fresh('q')}({side}, {', '.join(names)})"
+            return Query(  # of equal moments the left query's is kept
+                f"SELECT DISTINCT ON ({keys}) {', '.join(names)} FROM {both} AS {named} ORDER BY {keys}, {side}",
+                columns,
             )
         others = [self.fresh("c_") for _ in columns]
         tests = " AND ".join(
