@@ -29,14 +29,17 @@ class Buffer:
 
     opened_at: float
     groups: deque[Group] = field(default_factory=deque)
+    #: When each group came (a record of a stream may have arrived there long before).
+    came_at: deque[float] = field(default_factory=deque)
     size: int = 0
 
     @property
     def oldest_arrival(self) -> float:
         return min(group.oldest_arrival for group in self.groups)
 
-    def add(self, group: Group) -> None:
+    def add(self, group: Group, came_at: float) -> None:
         self.groups.append(group)
+        self.came_at.append(came_at)
         self.size += group.size
 
     def take(self, last: tuple[int, int]) -> list[Group]:
@@ -44,9 +47,10 @@ class Buffer:
         taken = []
         while self.groups and self.groups[0].place <= last:
             taken.append(self.groups.popleft())
+            self.came_at.popleft()
         self.size -= sum(group.size for group in taken)
         if self.groups:
-            self.opened_at = max(self.opened_at, self.groups[0].oldest_arrival)
+            self.opened_at = max(self.opened_at, self.came_at[0])
         return taken
 
 
@@ -85,11 +89,12 @@ class Buffers:
         self.positions: dict[str, str] = {}
 
     def apply(self, entry: Entry, now: float) -> None:
-        """One journal entry. Header keys, all optional:
+        """One journal entry. Header keys, all but `at` (when it was written) optional:
 
-        `positions`: all positions of the source; `into`: for each group the buffers it joins;
-        `consumed`: (place) incoming groups that were processed; `closed`: a buffer that became a
-        delivery; `delivered`: a delivery that is over.
+        `opened`: since when buffers that it opens count, if not since `at`; `positions`: all
+        positions of the source; `into`: for each group the buffers it joins; `consumed`: (place)
+        incoming groups that were processed; `closed`: a buffer that became a delivery;
+        `delivered`: a delivery that is over.
         """
         header = entry.header
         self.positions.update(header.get("positions", {}))
@@ -100,8 +105,9 @@ class Buffers:
         for names, group in zip(header.get("into", ()), entry.groups, strict=True):
             for name in names:
                 # A clock that was ahead before a restart must not hold a buffer back.
-                opened_at = min(header["at"], now)
-                self.open.setdefault(name, Buffer(opened_at)).add(group)
+                came_at = min(header["at"], now)
+                opened_at = min(header.get("opened", came_at), now)
+                self.open.setdefault(name, Buffer(opened_at)).add(group, came_at)
         if "closed" in header:
             self._close(header["closed"], header["at"])
 
@@ -124,6 +130,14 @@ class Buffers:
         """When that open buffer is to be closed."""
         buffer = self.open[name]
         return due_at(buffer.size, buffer.opened_at, hints)
+
+    def is_full(self, name: str, hints: BufferingHints) -> bool:
+        return self.open[name].size >= hints.size_in_bytes
+
+    def misses_incoming(self, due: float) -> bool:
+        """Whether records that came in before then are still to be processed."""
+        incoming = self.open.get(INCOMING)
+        return incoming is not None and incoming.opened_at <= due
 
     def oldest_segment(self, last_segment: int) -> int:
         """The oldest journal segment that somebody still needs."""

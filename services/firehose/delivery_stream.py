@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -30,8 +30,9 @@ from services.firehose.stream_data import StreamData
 
 LOG = logging.getLogger(__name__)
 
-#: Without a transform nothing has to be collected before records are processed.
-_PROCESS_AT_ONCE = BufferingHints(size_in_mbs=3, interval_in_seconds=0)
+#: Without a transform nothing has to be collected before records are processed. But what comes
+#: within a moment is processed together: each run writes one group of records for each partition.
+_TOGETHER = BufferingHints(size_in_mbs=3, interval_in_seconds=0.5)
 _MAX_WAIT_SECONDS = 3600.0
 
 
@@ -73,6 +74,7 @@ class DeliveryStream:
         self._changed = threading.Condition()
         self._is_stopping = False
         self._is_processing = False
+        self._is_stuck = False
         self._nudges = 0
         self.configure(configuration)
         self._thread = threading.Thread(
@@ -165,7 +167,7 @@ class DeliveryStream:
                 time.sleep(1)
 
     def _seconds_to_wait(self) -> float:
-        times = [self.data.next_due(self._hints)]
+        times = [self.data.next_due(self._hints, after_incoming=self._waits_for_incoming)]
         if not self._is_processing:
             times.append(self.data.incoming_due(self._hints(INCOMING)))
         due = min((time for time in times if time is not None), default=None)
@@ -176,15 +178,28 @@ class DeliveryStream:
     def _step(self, at_once: bool = False) -> None:
         now = self._now()
         self._process_what_is_due(now, at_once)
-        self.data.close_due(now, self._hints, self._target, at_once)
+        self.data.close_due(
+            now, self._hints, self._target, at_once, after_incoming=self._waits_for_incoming
+        )
         for delivery in self.data.start_ready(now):
             self._at.workers.submit(self._attempt, delivery)
+
+    @property
+    def _passes_at_once(self) -> bool:
+        """Whether what comes in is processed without a buffer of its own, as a transform has."""
+        return self.configuration.processors.transform is None
+
+    @property
+    def _waits_for_incoming(self) -> bool:
+        """Whether a buffer waits for what came in before it is due: not for a defect's end."""
+        return self._passes_at_once and not self._is_stuck
 
     def _hints(self, buffer: str) -> BufferingHints:
         if buffer == INCOMING:
             transform = self.configuration.processors.transform
             if transform is None:
-                return _PROCESS_AT_ONCE
+                seconds = self.configuration.hints.interval_in_seconds
+                return _TOGETHER if seconds else replace(_TOGETHER, interval_in_seconds=0)
             return BufferingHints(
                 transform.buffer_size_in_mbs, transform.buffer_interval_in_seconds
             )
@@ -216,12 +231,16 @@ class DeliveryStream:
             records = [r for content in self.data.contents(groups) for r in unpack(content)]
             partitions = self.data.partitions()
             processed = self._processing.run(records, partitions, self._now())
-            self.data.processed(groups, processed.buffers, self._now())
+            self.data.processed(
+                groups, processed.buffers, self._now(), grows_older=self._passes_at_once
+            )
+            self._is_stuck = False
             self._report_processing(processed, len(partitions))
         except ServiceUnavailable:
             # Stopping: the records stay where they are.
             return
         except Exception:
+            self._is_stuck = True
             LOG.exception("%s could not process records; they wait", self.identity.arn)
             # Slow down after a defect, so that it does not fill the log.
             time.sleep(1)
@@ -241,6 +260,7 @@ class DeliveryStream:
     # Delivering
 
     def _attempt(self, delivery: Delivery) -> None:
+        is_something_left = True
         try:
             outcome = self._destination(delivery.buffer).deliver(
                 delivery, self.data.contents(delivery.groups), self._now()
@@ -249,6 +269,7 @@ class DeliveryStream:
                 self.data.postpone(delivery, outcome.left_over, self._now())
             else:
                 self.data.delivered(delivery, outcome.failed, self._now())
+                is_something_left = bool(outcome.failed)
             self._report(delivery, outcome)
         except ServiceUnavailable:
             return
@@ -256,7 +277,9 @@ class DeliveryStream:
             LOG.exception("%s could not deliver %s", self.identity.arn, delivery.target)
             self.data.postpone(delivery, delivery.left_over, self._now())
         finally:
-            self.nudge()
+            # Hundreds of partitions are delivered together: what is over is no reason to look.
+            if is_something_left:
+                self.nudge()
 
     def _report(self, delivery: Delivery, outcome: Delivered | TryAgain) -> None:
         metric = self._metric_name(delivery.buffer)

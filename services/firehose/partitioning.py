@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -21,6 +21,7 @@ from services.firehose.prefix import (
     expressions,
     partition_value,
 )
+from services.firehose.simple_query import simple_query
 
 MAX_ACTIVE_PARTITIONS = 500
 #: https://docs.aws.amazon.com/firehose/latest/dev/dynamic-partitioning-multirecord-deaggergation.html
@@ -58,8 +59,20 @@ def keys_of_query(query: str) -> set[str] | None:
     return set(first) if isinstance(first, dict) else None
 
 
+@lru_cache(maxsize=256)
+def _simple(query: str) -> Callable[[bytes], dict[str, str] | None] | None:
+    return simple_query(query)
+
+
 def keys_from_query(query: str, data: bytes) -> dict[str, str]:
     """The partition keys that a record's jq query extracts. Raises RecordNotPartitioned."""
+    simple = _simple(query)
+    found = simple(data) if simple is not None else None
+    return keys_from_jq(query, data) if found is None else found
+
+
+def keys_from_jq(query: str, data: bytes) -> dict[str, str]:
+    """As `keys_from_query`, always by jq itself."""
     try:
         found = next(iter(compile_query(query).input_text(data.decode())), None)
     except (ValueError, UnicodeDecodeError) as error:
@@ -95,22 +108,28 @@ def partition_of(prefix: str, keys: Mapping[str, Mapping[str, str]]) -> str:
     Raises RecordNotPartitioned.
     """
     try:
-        values = [partition_value(e, keys) for e in partition_expressions(prefix)]
-        name = orjson.dumps([prefix, *values]).decode()
+        values = tuple([partition_value(e, keys) for e in partition_expressions(prefix)])
     except PartitionKeyMissing as missing:
         raise RecordNotPartitioned(
             "DynamicPartitioning.PartitionKeysMissing", str(missing)
         ) from None
-    except TypeError:
-        raise RecordNotPartitioned(
-            "DynamicPartitioning.InvalidPartitionKey", "A partition key is not valid Unicode."
-        ) from None
+    return _partition_name(prefix, values)
+
+
+#: Many records share few partitions.
+@lru_cache(maxsize=4096)
+def _partition_name(prefix: str, values: tuple[str, ...]) -> str:
     if sum(map(len, values)) > MAX_EVALUATED_LENGTH:
         raise RecordNotPartitioned(
             "DynamicPartitioning.PrefixTooLong",
             f"Length of evaluated prefix cannot be greater than {MAX_EVALUATED_LENGTH}",
         )
-    return name
+    try:
+        return orjson.dumps([prefix, *values]).decode()
+    except TypeError:
+        raise RecordNotPartitioned(
+            "DynamicPartitioning.InvalidPartitionKey", "A partition key is not valid Unicode."
+        ) from None
 
 
 def partition_from(name: str) -> tuple[str, dict[str, dict[str, str]]]:

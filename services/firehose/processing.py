@@ -62,6 +62,9 @@ class Processing:
         self._processors = configuration.processors
         self._invoke = invoke
         self._source_stream_arn = source_stream_arn
+        self._prefix = configuration.content.get("Prefix") or ""
+        delimiter = self._processors.append_delimiter
+        self._delimiter = None if delimiter is None else delimiter.encode()
 
     def run(self, records: Iterable[Record], active: Collection[str], now: float) -> Processed:
         """Every record ends in a buffer, or is counted as dropped. `active` are the partitions
@@ -195,7 +198,7 @@ class Processing:
         found = {PARTITION_KEY_FROM_LAMBDA: keys}
         if query is not None:
             found[PARTITION_KEY_FROM_QUERY] = partitioning.keys_from_query(query, record.data)
-        partition = partitioning.partition_of(self._configuration.content["Prefix"], found)
+        partition = partitioning.partition_of(self._prefix, found)
         buffer = f"{DESTINATION}:{partition}"
         if buffer not in active and len(active) >= partitioning.MAX_ACTIVE_PARTITIONS:
             raise partitioning.RecordNotPartitioned(
@@ -206,7 +209,6 @@ class Processing:
         return buffer
 
     def _delimited(self, record: Record) -> Record:
-        delimiter = self._processors.append_delimiter
-        if delimiter is None:
+        if self._delimiter is None:
             return record
-        return record._replace(data=record.data + delimiter.encode())
+        return record._replace(data=record.data + self._delimiter)

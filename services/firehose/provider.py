@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import uuid
+from base64 import b64encode
 from binascii import Error as NotBase64
 from binascii import a2b_base64
 from collections.abc import Callable
 from functools import lru_cache
+from io import BytesIO
 from typing import Any
+from zlib import crc32
 
 import orjson
 from localstack.aws.connect import connect_to
@@ -20,14 +23,39 @@ from services.firehose.firehose import make_firehose
 from services.firehose.put_limits import MAX_BATCH_RECORDS, MAX_RECORD_BYTES
 from services.localstack.core_service import core_service
 from services.localstack.data_calls import DataAnswer, DataRequest, data_calls
+from services.localstack.direct_call import direct_call
 from services.localstack.running import Running, running
 
 JSON_TYPE = "application/x-amz-json-1.1"
 
 
+class DirectS3:
+    """The one call of S3 that deliveries make. An object of its own partition costs a fifth of
+    what it costs through HTTP, and there may be hundreds at once."""
+
+    def __init__(self, region: str, account_id: str) -> None:
+        self._region = region
+        self._account_id = account_id
+
+    def put_object(self, **request: Any) -> dict[str, Any]:
+        """As boto3's, with the checksum that boto3 adds. Raises ClientError."""
+        content = request["Body"]
+        checksum = b64encode(crc32(content).to_bytes(4)).decode()
+        body = {"Body": BytesIO(content), "ContentLength": len(content)}
+        return direct_call(
+            "s3",
+            "PutObject",
+            {**request, **body, "ChecksumAlgorithm": "CRC32", "ChecksumCRC32": checksum},
+            region=self._region,
+            account_id=self._account_id,
+        )
+
+
 @lru_cache(maxsize=64)
 def client_of(service: str, region: str, account_id: str) -> Any:
-    """A client that stays inside the process."""
+    """A client of the engine's own services."""
+    if service == "s3":
+        return DirectS3(region, account_id)
     clients = connect_to(aws_access_key_id=account_id, region_name=region)
     return getattr(clients, {"lambda": "lambda_"}.get(service, service))
 

@@ -121,12 +121,21 @@ class StreamData:
             return self._buffers.due(INCOMING, hints) if is_waiting else None
 
     def processed(
-        self, groups: Sequence[Group], buffers: Mapping[str, Sequence[Record]], now: float
+        self,
+        groups: Sequence[Group],
+        buffers: Mapping[str, Sequence[Record]],
+        now: float,
+        *,
+        grows_older: bool = False,
     ) -> None:
-        """Move records on: the incoming groups go, what became of them comes, in one entry."""
+        """Move records on: the incoming groups go, what became of them comes, in one entry.
+
+        With `grows_older` a buffer that they open counts from when they came in."""
         packed = [(pack(records), [name]) for name, records in buffers.items()]
-        header = {"consumed": groups[-1].place, "into": [into for _, into in packed]}
+        header: dict[str, Any] = {"consumed": groups[-1].place, "into": [i for _, i in packed]}
         with self._lock:
+            if grows_older:
+                header["opened"] = self._buffers.open[INCOMING].opened_at
             self._append(header, now, [content for content, _ in packed])
             self._forget()
 
@@ -138,12 +147,29 @@ class StreamData:
         hints_of: Callable[[str], BufferingHints],
         target_of: Callable[[str, float], dict[str, Any]],
         at_once: bool = False,
+        *,
+        after_incoming: bool = False,
     ) -> None:
-        """Turn buffers that are due into deliveries."""
+        """Turn buffers that are due into deliveries; with `after_incoming` not before what came
+        in meanwhile was processed and has joined them."""
         with self._lock:
-            for name in [name for name in self._buffers.open if name != INCOMING]:
-                if at_once or self._buffers.due(name, hints_of(name)) <= now:
-                    self._close(name, target_of(name, self._buffers.open[name].oldest_arrival), now)
+            due = self._due(hints_of, after_incoming and not at_once)
+            for name in [name for name, when in due if at_once or when <= now]:
+                self._close(name, target_of(name, self._buffers.open[name].oldest_arrival), now)
+
+    def _due(
+        self, hints_of: Callable[[str], BufferingHints], after_incoming: bool
+    ) -> list[tuple[str, float]]:
+        """The buffers that lead out, and when each is due."""
+        found = []
+        for name in [name for name in self._buffers.open if name != INCOMING]:
+            hints = hints_of(name)
+            when = self._buffers.due(name, hints)
+            # A full one goes, or it would grow while a backlog passes.
+            waits = after_incoming and not self._buffers.is_full(name, hints)
+            if not (waits and self._buffers.misses_incoming(when)):
+                found.append((name, when))
+        return found
 
     def _close(self, name: str, target: dict[str, Any], now: float) -> None:
         last = self._buffers.open[name].groups[-1].place
@@ -193,14 +219,12 @@ class StreamData:
 
     # Around
 
-    def next_due(self, hints_of: Callable[[str], BufferingHints]) -> float | None:
-        """When something is to be closed or attempted next."""
+    def next_due(
+        self, hints_of: Callable[[str], BufferingHints], *, after_incoming: bool = False
+    ) -> float | None:
+        """When something is to be closed or attempted next; see `close_due`."""
         with self._lock:
-            times = [
-                self._buffers.due(name, hints_of(name))
-                for name in self._buffers.open
-                if name != INCOMING
-            ]
+            times = [when for _, when in self._due(hints_of, after_incoming)]
             times += [
                 delivery.next_attempt_at
                 for delivery in self._buffers.deliveries.values()

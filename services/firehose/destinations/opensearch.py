@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import orjson
@@ -25,6 +25,8 @@ from services.firehose.index_rotation import index_name
 from services.firehose.record import Record, unpack
 
 _TIMEOUT_SECONDS = 60
+#: A buffer may hold 100 MiB, which with its ids is more than a server takes in one call.
+_BULK_BYTES = 10 * 1024 * 1024
 #: Statuses that another attempt may change.
 _TEMPORARY = frozenset({408, 429, 500, 502, 503, 504})
 
@@ -116,19 +118,31 @@ class OpenSearchDestination:
                 sendable.append(document)
             else:
                 refused.append((document, reason))
-        if not sendable:
-            return [], refused, refused[0][1] if refused else None
+        waiting: list[Document] = []
+        error = refused[0][1] if refused else None
+        for part in _parts(sendable):
+            if waiting:
+                waiting += part  # the cluster has enough for now
+                continue
+            again, more, told = self._attempt_part(part)
+            waiting += again
+            refused += more
+            error = told or error
+        return waiting, refused, error
+
+    def _attempt_part(
+        self, documents: Sequence[Document]
+    ) -> tuple[list[Document], list[tuple[Document, DeliveryError]], DeliveryError | None]:
         try:
-            answer = self._send(sendable)
+            answer = self._send(documents)
         except (requests.RequestException, EndpointUnknown) as error:
-            return sendable, refused, DeliveryError("OS.ServiceException", str(error))
+            return [*documents], [], DeliveryError("OS.ServiceException", str(error))
         if answer.status_code in _TEMPORARY:
-            return sendable, refused, _of_answer(answer)
+            return [*documents], [], _of_answer(answer)
         if not answer.ok:
-            return [], [*refused, *((d, _of_answer(answer)) for d in sendable)], _of_answer(answer)
-        waiting, more = _read_items(sendable, answer.json())
-        refused += more
-        return waiting[0], refused, waiting[1] or (refused[-1][1] if refused else None)
+            return [], [(d, _of_answer(answer)) for d in documents], _of_answer(answer)
+        (waiting, last), refused = _read_items(documents, answer.json())
+        return waiting, refused, last or (refused[-1][1] if refused else None)
 
     def _send(self, documents: Sequence[Document]) -> requests.Response:
         lines: list[bytes] = []
@@ -161,6 +175,20 @@ class OpenSearchDestination:
             type_name=self._content.get("TypeName", ""),
         )
         return FailedRecord(self._error_output_type, line)
+
+
+def _parts(documents: Sequence[Document]) -> Iterator[list[Document]]:
+    """What one bulk call takes: a buffer may hold more than a server accepts at once."""
+    part: list[Document] = []
+    size = 0
+    for document in documents:
+        if part and size + len(document.record.data) > _BULK_BYTES:
+            yield part
+            part, size = [], 0
+        part.append(document)
+        size += len(document.record.data)
+    if part:
+        yield part
 
 
 def _no_document(data: bytes) -> DeliveryError | None:

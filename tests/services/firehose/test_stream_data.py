@@ -134,3 +134,57 @@ def test_a_stopped_stream_takes_nothing(folder: Path) -> None:
     data.close()
     with pytest.raises(ServiceUnavailable):
         data.put([b"a"], ["destination"], 1.0)
+
+
+def test_a_buffer_counts_from_when_its_records_came_in_not_from_when_they_were_processed(
+    folder: Path,
+) -> None:
+    data = StreamData(folder, 0)
+    data.put([b"in"], ["incoming"], 100.0)
+    groups = data.incoming(HINTS, 130.0, True)
+    data.processed(groups, {"destination": [Record(b"out", 100.0)]}, 130.0, grows_older=True)
+    assert data.next_due(hints_of) == 160.0
+    assert StreamData(folder, 130.0).next_due(hints_of) == 160.0
+
+
+def test_a_buffer_that_is_due_waits_for_what_came_in_before_and_is_still_to_be_processed(
+    folder: Path,
+) -> None:
+    data = StreamData(folder, 0)
+    data.put([b"first"], ["destination"], 100.0)
+    data.put([b"second"], ["incoming"], 159.0)
+    assert data.next_due(hints_of, after_incoming=True) is None
+    data.close_due(161.0, hints_of, target_of, after_incoming=True)
+    assert data.start_ready(161.0) == []
+
+    groups = data.incoming(HINTS, 161.0, True)
+    data.processed(groups, {"destination": [Record(b"second", 159.0)]}, 161.0, grows_older=True)
+    data.put([b"later"], ["incoming"], 161.0)
+    assert data.next_due(hints_of, after_incoming=True) == 160.0
+    data.close_due(161.0, hints_of, target_of, after_incoming=True)
+    (delivery,) = data.start_ready(161.0)
+    content = b"".join(map(plain_data, data.contents(delivery.groups)))
+    assert content == b"firstsecond"
+
+
+def test_while_a_backlog_passes_full_buffers_are_closed_and_old_ones_as_soon_as_they_are_whole(
+    folder: Path,
+) -> None:
+    """The records of a stream's backlog all arrived there long ago."""
+    data = StreamData(folder, 0)
+    for came_at in (100.0, 130.0, 165.0):
+        data.accept([([Record(b"x", 7.0)], ["incoming"])], {}, came_at)
+    first, second, third = data.incoming(HINTS, 165.0, True)
+    big = b"x" * 1024 * 1024
+    out = {"destination:big": [Record(big, 7.0)], "destination:small": [Record(b"s", 7.0)]}
+    data.processed([first], out, 165.0, grows_older=True)
+
+    def closed() -> list[str]:
+        data.close_due(165.0, hints_of, target_of, after_incoming=True)
+        return [delivery.buffer for delivery in data.start_ready(165.0)]
+
+    assert closed() == ["destination:big"]
+    data.processed([second], {"destination:small": [Record(b"t", 7.0)]}, 165.0, grows_older=True)
+    # The third came when the interval was over.
+    assert closed() == ["destination:small"]
+    assert data.incoming(HINTS, 165.0, True) == [third]

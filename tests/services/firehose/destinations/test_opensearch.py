@@ -12,7 +12,7 @@ from services.firehose.destinations.destination import Delivered, StreamIdentity
 from services.firehose.destinations.opensearch import OpenSearchDestination
 from services.firehose.journal import Group
 from services.firehose.record import Record, pack
-from tests.services.firehose.destinations.endpoints import Endpoint, endpoint, indexed
+from tests.services.firehose.destinations.endpoints import Endpoint, Request, endpoint, indexed
 from tests.services.firehose.lake import ROLE, Lake
 from tests.waiting import wait_until
 
@@ -84,6 +84,27 @@ def test_only_what_was_turned_away_is_sent_again() -> None:
         busy.clear()
         assert sink.deliver(under_way, contents, 2.0) == Delivered(2, 16)
     assert [action["_id"] for action in actions(served, 1)] == [actions(served, 0)[1]["_id"]]
+
+
+def test_a_large_buffer_is_several_calls_and_the_rest_waits_when_one_is_turned_away() -> None:
+    documents = [{"a": number, "x": "x" * 6_000_000} for number in range(4)]
+    limit = [2]
+
+    def answer(request: Request) -> tuple[int, Any]:
+        limit[0] -= 1
+        return (200, indexed(request)) if limit[0] >= 0 else (503, {})
+
+    with endpoint(answer) as served:
+        sink, (under_way, contents) = destination(served.url), delivery(*documents)
+        first = sink.deliver(under_way, contents, 1.0)
+        assert isinstance(first, TryAgain)
+        assert len(served.requests) == 3
+        under_way.left_over = first.left_over
+        limit[0] = 2
+        assert isinstance(sink.deliver(under_way, contents, 2.0), Delivered)
+    ids = [action["_id"] for n in (0, 1, 3, 4) for action in actions(served, n)]
+    assert len(ids) == len(set(ids)) == 4
+    assert actions(served, 2) == actions(served, 3)
 
 
 def test_a_refused_document_is_kept_with_the_reason() -> None:
