@@ -25,6 +25,7 @@ from services.localstack.environment import ENGINE_PYTHON, engine_environment, l
 from services.localstack.errors import EngineFailed, NotInstalled, PortTaken
 from services.localstack.processes import descendants, end_all, send_signal
 from services.opensearch.distribution import default_home
+from services.opensearch.leftover import end_leftover
 from services.settings import Settings
 
 START_SECONDS = 90.0
@@ -118,6 +119,7 @@ def _with_search(settings: Settings) -> Settings:
     if settings.search != "on":
         return settings
     home = settings.search_home or str(default_home())
+    end_leftover(settings.data_dir / "opensearch", settings.search_port)
     if settings.search_port == 0:
         return replace(settings, search_home=home, search_port=free_port())
     _refuse_taken_port("127.0.0.1", settings.search_port, "RIACHO_SEARCH_PORT=0")

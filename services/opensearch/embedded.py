@@ -12,6 +12,7 @@ from typing import Any
 from services.opensearch.cluster import Cluster
 from services.opensearch.distribution import VERSION, is_installed
 from services.opensearch.errors import SearchFailed
+from services.opensearch.leftover import forget, remember
 from services.opensearch.server import Server, prepare
 
 LOG = logging.getLogger(__name__)
@@ -73,6 +74,8 @@ class EmbeddedOpenSearch:
                 self._process.wait(_STOP_SECONDS)
             except subprocess.TimeoutExpired:
                 self._process.kill()
+                self._process.wait()
+        forget(self._server.data)
         self._state = State("stopped")
 
     def _run(self) -> None:
@@ -101,6 +104,7 @@ class EmbeddedOpenSearch:
                 stderr=subprocess.STDOUT,
                 cwd=self._server.data,
             )
+        remember(self._server.data, self._process.pid)
         threading.Thread(target=self._make_ready, args=(self._process,), daemon=True).start()
         code = self._process.wait()
         return f"its process ended with code {code}; see {log}"
