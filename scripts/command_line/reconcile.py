@@ -17,6 +17,9 @@ from scripts.command_line.connection import Connection, with_connection
 from scripts.command_line.failures import ExitCode
 from scripts.reconcile.proof import Proof, keep, prove
 from scripts.reconcile.reconciliation import Verdict
+from services.localstack.engine import admin
+from services.opensearch.cluster import Cluster
+from services.opensearch.errors import SearchFailed
 
 
 @click.command()
@@ -30,6 +33,12 @@ from scripts.reconcile.reconciliation import Verdict
 @click.option("--prefix", default="raw/", show_default=True, help="The raw zone in the bucket.")
 @click.option("--rejected-prefix", default="rejected/", show_default=True, help="Rows set aside.")
 @click.option("--table", "table_name", help="The DynamoDB table.")
+@click.option("--index", "index_pattern", help="The OpenSearch index; `orders*` with rotation.")
+@click.option("--opensearch", "address", help="OpenSearch's address (default: the engine's own).")
+@click.option(
+    "--failed-prefix",
+    help="Where in the bucket Firehose keeps documents that OpenSearch refused.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the proof as JSON.")
 @with_connection
 def reconcile(
@@ -39,14 +48,19 @@ def reconcile(
     prefix: str,
     rejected_prefix: str,
     table_name: str | None,
+    index_pattern: str | None,
+    address: str | None,
+    failed_prefix: str | None,
     as_json: bool,
 ) -> None:
-    """Compare the producer's ledger with the lake and the table.
+    """Compare the producer's ledger with the lake, the table and the OpenSearch index.
 
     Exit code 1 and the first ids when something is missing, doubled or was never sent.
     """
-    if not bucket and not table_name:
-        raise click.UsageError("Name what to compare with: --bucket, --table, or both.")
+    if not bucket and not table_name and not index_pattern:
+        raise click.UsageError("Name what to compare with: --bucket, --table, --index, or several.")
+    if failed_prefix is not None and not (bucket and index_pattern):
+        raise click.UsageError("--failed-prefix is a prefix of --bucket, and only for --index.")
     s3 = connection.client("s3")
     try:
         proof = prove(
@@ -57,6 +71,9 @@ def reconcile(
             rejected_prefix=rejected_prefix,
             dynamodb=connection.client("dynamodb"),
             table_name=table_name,
+            cluster=opensearch(connection, address) if index_pattern else None,
+            index_pattern=index_pattern,
+            failed_prefix=failed_prefix,
         )
     except FileNotFoundError:
         raise click.ClickException(
@@ -72,6 +89,19 @@ def reconcile(
         show(proof, Console())
     if not proof.adds_up:
         sys.exit(ExitCode.FAILED)
+
+
+def opensearch(connection: Connection, address: str | None) -> Cluster:
+    """The cluster of that address, or the engine's. Raises SearchFailed."""
+    if address:
+        return Cluster(address)
+    told = admin(connection.endpoint_url, "search") if connection.endpoint_url else {"state": "off"}
+    if told["state"] == "off":
+        raise SearchFailed(
+            "The engine runs no OpenSearch: start one with riacho up --with search, or name "
+            "another's address (--opensearch)."
+        )
+    return Cluster(told["endpoint_url"])
 
 
 def show(proof: Proof, console: Console) -> None:

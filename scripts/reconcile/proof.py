@@ -10,9 +10,11 @@ from typing import Any
 import orjson
 
 from producer.ledger import stream_name_of
+from scripts.reconcile.index import read_failed_documents, read_index
 from scripts.reconcile.ledger import read_sent
 from scripts.reconcile.reconciliation import Verdict, reconcile
 from scripts.reconcile.sinks import Progress, read_raw_zone, read_rejected, read_table, silent
+from services.opensearch.cluster import Cluster
 
 #: Where proofs are kept in the lake's bucket; the dashboard shows them.
 HISTORY_PREFIX = "reconcile/"
@@ -51,11 +53,15 @@ def prove(
     rejected_prefix: str = "rejected/",
     dynamodb: Any = None,
     table_name: str | None = None,
+    cluster: Cluster | None = None,
+    index_pattern: str | None = None,
+    failed_prefix: str | None = None,
     progress: Progress = silent,
 ) -> Proof:
-    """Compare the ledger with the lake (`bucket`) and the table, whichever are named.
+    """Compare the ledger with the lake (`bucket`), the table and the index, whichever are named.
 
-    Raises producer.ledger.LedgerUnusable, FileNotFoundError, botocore's ClientError.
+    `failed_prefix` is where in the bucket Firehose backs up documents that OpenSearch refused.
+    Raises producer.ledger.LedgerUnusable, FileNotFoundError, botocore's ClientError, SearchFailed.
     """
     sent = read_sent(ledger)
     stream_name = stream_name_of(ledger)
@@ -66,9 +72,16 @@ def prove(
         holdings.append(("to_raw_zone", lake))
     if table_name:
         holdings.append(("to_dynamodb", read_table(dynamodb, table_name, progress)))
+    refused: set[str] = set()
+    if index_pattern and cluster:
+        holdings.append(("to_opensearch", read_index(cluster, index_pattern, progress)))
+        if bucket and failed_prefix is not None:
+            refused = read_failed_documents(s3, bucket, failed_prefix)
     verdicts = []
     for destination, holding in holdings:
         aside = rejected.ids(destination, sent.places) if rejected else set()
+        if destination == "to_opensearch":
+            aside |= refused
         holding.rejected = len(aside)
         verdicts.append(
             reconcile(sent.acknowledged, holding, unconfirmed=sent.unconfirmed, set_aside=aside)

@@ -49,7 +49,7 @@ def read_raw_zone(
 ) -> Holding:
     """Every event of the stream in the gzip JSON lines below the prefix."""
     holding = Holding(f"lake {bucket}/{prefix}")
-    for body in _bodies(s3, bucket, prefix, f"/{stream_name}-shardId-"):
+    for body in bodies(s3, bucket, prefix, f"/{stream_name}-shardId-"):
         rows = [orjson.loads(line) for line in gzip.decompress(body).splitlines() if line]
         for row in rows:
             holding.add(str(row["event_id"]), revenue(row))
@@ -60,7 +60,7 @@ def read_raw_zone(
 def read_rejected(s3: Any, bucket: str, prefix: str, stream_name: str) -> Rejected:
     """Everything under the rejected prefix that came from this stream or its source files."""
     rejected = Rejected()
-    for body in _bodies(s3, bucket, prefix, stream_name):
+    for body in bodies(s3, bucket, prefix, stream_name):
         if body.startswith(b"\x1f\x8b"):  # rows of a source, kept by `riacho produce`
             rejected.rows += [orjson.loads(x) for x in gzip.decompress(body).splitlines()]
             continue
@@ -89,7 +89,7 @@ def read_table(dynamodb: Any, table_name: str, progress: Progress = silent) -> H
     return holding
 
 
-def _bodies(s3: Any, bucket: str, prefix: str, part: str) -> Iterator[bytes]:
+def bodies(s3: Any, bucket: str, prefix: str, part: str) -> Iterator[bytes]:
     """Every object below the prefix whose key has `part` in it."""
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     keys = [o["Key"] for page in pages for o in page.get("Contents", []) if part in o["Key"]]

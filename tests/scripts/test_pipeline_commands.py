@@ -325,7 +325,12 @@ def test_athena_answers_the_statements_it_is_piped(engine: Any):
         (("streams", "absent"), "There is no stream 'absent'; existing ones: "),
         (("consume", "--stream", "absent", "--processor", "x"), "There is no stream 'absent'"),
         (("reconcile", "--ledger", "no.ledger", "--bucket", "b"), "There is no ledger no.ledger"),
-        (("reconcile", "--ledger", "no.ledger"), "--bucket, --table, or both"),
+        (("reconcile", "--ledger", "no.ledger"), "--bucket, --table, --index, or several"),
+        (("reconcile", "--ledger", "no.ledger", "--index", "i"), "The engine runs no OpenSearch"),
+        (
+            ("reconcile", "--ledger", "no.ledger", "--table", "t", "--failed-prefix", "f/"),
+            "--failed-prefix is a prefix of --bucket",
+        ),
     ],
 )
 def test_a_mistake_ends_in_one_sentence(
