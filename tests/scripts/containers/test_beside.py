@@ -55,7 +55,7 @@ def test_a_command_is_told_to_end_with_what_runs_beside_it(tmp_path: Path) -> No
     file = tmp_path / "pid"
     beside = subprocess.Popen(
         [*CONTAINERS, f"/bin/sh -c 'echo $$ > {file}; exec /bin/sleep 600'"],
-        env=without_docker(tmp_path),
+        env=without_docker(tmp_path) | {"TMPDIR": str(tmp_path)},
         stderr=subprocess.DEVNULL,
     )
     wait_until(lambda: file.exists() and file.read_text().endswith("\n"))
