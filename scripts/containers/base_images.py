@@ -123,12 +123,8 @@ def make_opensearch(cache: Path) -> None:
 
 
 def build(image: str, dockerfile: Path, context: Path) -> None:
-    """One image, from its Dockerfile and what lies in `context`.
-
-    With this machine's own network: an interface that comes and goes with each step of a build
-    would be a changed network for all other programs, and a browser drops its requests then.
-    """
-    command: list[str | Path] = ["docker", "build", "--network", "host"]
+    """One image, from its Dockerfile and what lies in `context`."""
+    command: list[str | Path] = ["docker", "build"]
     command += ["--quiet", "--tag", image, "--file", dockerfile, context]
     run(command, seconds=900, environment={"DOCKER_BUILDKIT": "1"})
 
