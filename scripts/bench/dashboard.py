@@ -34,8 +34,8 @@ from scripts.bench.peers import PEERS, RunningPeer
 from scripts.bench.stream import connect, cpu_of
 from scripts.command_line.connection import Connection
 from scripts.command_line.dashboard import dashboard_command, dashboard_environment
-from services.localstack.engine import free_port
 from services.localstack.environment import ROOT
+from services.localstack.ports import free_port
 
 PAGES = ("overview", "stream", "lake", "sql", "analytics", "alarms", "proof")
 STREAM = "classroom"

@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.one_at_a_time import one_at_a_time
-from services.localstack.engine import free_port, start
+from services.localstack.engine import start
 from services.localstack.environment import engine_environment
+from services.localstack.ports import free_port
 from services.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]

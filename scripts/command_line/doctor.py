@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 import subprocess
 from collections.abc import Callable
 from dataclasses import asdict
@@ -20,6 +19,7 @@ from scripts.command_line.finding import GOOD, LACKING, WARNING, Finding
 from scripts.command_line.target import data_folder, data_option
 from services.localstack.data_folder import find
 from services.localstack.environment import ENGINE_FOLDER, ENGINE_PYTHON, JARS, ROOT
+from services.localstack.ports import why_taken
 from services.opensearch.distribution import VERSION, default_home, is_installed
 from services.settings import Settings, from_environment
 
@@ -124,13 +124,7 @@ def disk(settings: Settings) -> Finding:
 def port(settings: Settings) -> Finding:
     identity = find(settings.data_dir)
     ours = identity is not None and identity.port == settings.port
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((settings.host, settings.port))
-            is_free = True
-        except OSError:
-            is_free = False
+    is_free = not why_taken(settings.port, settings.host)
     return judge_port(settings.port, is_free, ours)
 
 

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 from scripts.command_line.finding import GOOD, WARNING, Finding
 from services.localstack.data_folder import FORMAT
 from services.localstack.environment import ROOT
+from services.localstack.ports import why_taken
 
 OLDEST_DOCKER, OLDEST_COMPOSE = (20, 10), (2, 20)
 GIB = 2**30
@@ -176,17 +176,7 @@ def _disk(folder: str) -> list[Finding]:
 
 def _taken(written: Mapping[str, str]) -> dict[str, int]:
     ports = {name: int(written.get(name) or default) for name, (default, _) in PORTS.items()}
-    return {name: port for name, port in ports.items() if not _is_free(port)}
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
+    return {name: port for name, port in ports.items() if why_taken(port)}
 
 
 def _formats(program: str) -> dict[str, str]:

@@ -17,8 +17,9 @@ from rich.table import Table
 from scripts.command_line.target import data_folder, data_option
 from scripts.opensearch_release import MEGABYTES, install
 from services.localstack.data_folder import find
-from services.localstack.engine import admin, free_port
+from services.localstack.engine import admin
 from services.localstack.environment import ENGINE_PYTHON
+from services.localstack.ports import free_port
 from services.opensearch.cluster import Cluster
 from services.opensearch.dashboards import Dashboards, saved_objects
 from services.opensearch.distribution import VERSION, default_home

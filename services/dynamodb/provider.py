@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import platform
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from services.localstack.environment import JARS
 from services.localstack.front_answers import error_answer
 from services.localstack.onward import Onward, OnwardAnswer
 from services.localstack.running import running
+from services.localstack.state.set_aside import set_aside
 
 LOG = logging.getLogger(__name__)
 
@@ -93,9 +93,7 @@ def _keep_table_settings(file: Path) -> None:
     try:
         table_settings.load(dynamodb_stores, file)
     except table_settings.UNREADABLE as why:
-        aside = file.with_name(f"{file.name}.set-aside-{time.time_ns()}")
-        file.rename(aside)
-        LOG.error("Time to live and tags of tables cannot be read (%s): see %s.", why, aside)
+        set_aside(file, "the store of tables' time to live and tags", why)
 
     def save(chain: Any, context: Any, response: Any) -> None:
         if not context.operation or context.service.service_name != "dynamodb":

@@ -198,10 +198,8 @@ class LiveStream:
             logger.warning("Shard %s of %s: %s", shard.shard_id, self.state.name, failure)
             _refuse(group.places, internal_failure(), results)
             return
-        shard_id, numbers = (
-            shard.shard_id,
-            count(shard.sequence_number(ordinal, arrival), ORDINAL_STEP),
-        )
+        shard_id = shard.shard_id
+        numbers = count(shard.sequence_number(ordinal, arrival), ORDINAL_STEP)
         for place, number in zip(group.places, numbers, strict=False):
             results[place] = {"SequenceNumber": str(number), "ShardId": shard_id}
         traffic.records_in += len(group.places)

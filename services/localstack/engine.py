@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import time
 import urllib.error
@@ -23,6 +22,7 @@ from services.localstack.data_folder import (
 )
 from services.localstack.environment import ENGINE_PYTHON, engine_environment, log_file
 from services.localstack.errors import EngineFailed, NotInstalled, PortTaken
+from services.localstack.ports import free_port, why_taken
 from services.localstack.processes import descendants, end_all, send_signal
 from services.opensearch.distribution import default_home
 from services.opensearch.leftover import end_leftover
@@ -189,24 +189,12 @@ def stop_at(data_dir: Path) -> bool:
     return True
 
 
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def _refuse_taken_port(host: str, port: int, free_one: str) -> None:
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise PortTaken(
-                f"Port {port} on {host} cannot be used ({error.strerror}): stop what listens "
-                f"there or choose another port ({free_one} takes a free one)."
-            ) from None
+    if reason := why_taken(port, host):
+        raise PortTaken(
+            f"Port {port} on {host} cannot be used ({reason}): stop what listens "
+            f"there or choose another port ({free_one} takes a free one)."
+        )
 
 
 def _wait_until_it_answers(engine: Engine, seconds: float, log_start: int) -> None:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 import time
 from pathlib import Path
 
+from services.localstack.ports import why_taken
 from services.localstack.processes import ProcessId, descendants, send_signal, snapshot
 
 END_SECONDS = 10.0
@@ -43,22 +43,12 @@ def end_leftover(data: Path, port: int, seconds: float = END_SECONDS) -> bool:
         send_signal(process.pid, signal.SIGKILL)
     deadline = time.monotonic() + seconds
     # A process that counts as ended may have threads that hold its port a moment longer.
-    while family & snapshot().keys() or _is_taken(port):
+    while family & snapshot().keys() or why_taken(port):
         if time.monotonic() > deadline:
             break
         time.sleep(0.02)
     forget(data)
     return True
-
-
-def _is_taken(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return True
-    return False
 
 
 def _remembered(data: Path) -> ProcessId | None:

@@ -9,7 +9,7 @@ from localstack.runtime import hooks
 from services.localstack.admin import json_answer
 from services.localstack.children import tied_command
 from services.localstack.data_calls import DataAnswer, DataRequest, data_calls
-from services.localstack.engine import free_port
+from services.localstack.ports import free_port
 from services.localstack.running import Running, running
 from services.opensearch.distribution import default_home
 from services.opensearch.embedded import EmbeddedOpenSearch

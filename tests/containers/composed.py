@@ -16,8 +16,8 @@ import boto3
 from botocore.config import Config
 
 from scripts.reconcile.proof import Proof, prove
-from services.localstack.engine import free_port
 from services.localstack.environment import ROOT
+from services.localstack.ports import free_port
 from tests.waiting import wait_until
 
 SECONDS = 120

@@ -17,7 +17,8 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from services.localstack.engine import Engine, free_port, start
+from services.localstack.engine import Engine, start
+from services.localstack.ports import free_port
 from services.settings import Settings
 from tests.waiting import wait_until
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import shutil
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,11 +13,10 @@ from localstack.services.lambda_.invocation.models import LambdaStore, lambda_st
 from services.localstack.running import running
 from services.localstack.state import pickling
 from services.localstack.state.keeper import UNREADABLE
+from services.localstack.state.set_aside import set_aside
 
 if TYPE_CHECKING:
     from services.awslambda.provider.service import FunctionsProvider
-
-LOG = logging.getLogger(__name__)
 
 
 def lambda_folder() -> Path:
@@ -71,9 +68,7 @@ def _load_former_file() -> None:
         save()
         file.unlink()
     except UNREADABLE as why:
-        aside = file.with_name(f"functions.set-aside-{time.time_ns()}")
-        file.rename(aside)
-        LOG.error("What %s held cannot be read (%s). It is in %s.", file, why, aside)
+        set_aside(file, "the former store of functions", why)
 
 
 def save() -> None:

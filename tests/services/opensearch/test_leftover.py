@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from services.localstack.engine import Engine, free_port, start
+from services.localstack.engine import Engine, start
+from services.localstack.ports import free_port
 from services.localstack.processes import descendants, snapshot
 from services.opensearch.leftover import end_leftover, remember
 from services.settings import Settings
