@@ -32,7 +32,7 @@ def package_of(file: PublicFile, *packages: str) -> bytes:
     try:
         content = file.content()
     except PublicFileUnavailable as why:
-        if "CI" in os.environ:
+        if os.environ.get("RIACHO_PUBLIC_FUNCTIONS") == "required":
             raise
         pytest.skip(str(why))
     packed = io.BytesIO()
