@@ -11,11 +11,15 @@ from typing import Any
 from services.athena import (
     macros,
     python_bytes,
+    python_formats,
     python_json,
     python_moments,
     python_numbers,
     python_patterns,
+    python_regexps,
+    python_sizes,
     python_texts,
+    python_urls,
 )
 from services.athena.python_errors import strict
 
@@ -48,6 +52,7 @@ def _lower(value: Any) -> Any:
 
 
 _t, _m, _n, _b, _j = python_texts, python_moments, python_numbers, python_bytes, python_json
+_r, _u, _s = python_regexps, python_urls, python_sizes
 #: name, Python function, argument types, result type.
 _FUNCTIONS: list[tuple[str, Callable[..., Any], list[str], str]] = [
     ("athena_groups", groups, [V, V], "VARCHAR[]"),
@@ -71,22 +76,22 @@ _FUNCTIONS: list[tuple[str, Callable[..., Any], list[str], str]] = [
     ("athena_like", _t.like, [V, V, V], BOOL),
     ("athena_split_to_map", _t.split_to_map, [V, V, V], V),
     ("athena_split_to_multimap", _t.split_to_multimap, [V, V, V], V),
-    ("athena_regexp_like", _t.regexp_like, [V, V], BOOL),
-    ("athena_regexp_extract", _t.regexp_extract, [V, V, B], V),
-    ("athena_regexp_extract_all", _t.regexp_extract_all, [V, V, B], "VARCHAR[]"),
-    ("athena_regexp_split", _t.regexp_split, [V, V], "VARCHAR[]"),
-    ("athena_regexp_count", _t.regexp_count, [V, V], B),
-    ("athena_regexp_position", _t.regexp_position, [V, V, B, B], I),
-    ("athena_regexp_replace", _t.regexp_replace, [V, V, V], V),
-    ("athena_regexp_pieces", _t.regexp_pieces, [V, V], "STRUCT(s VARCHAR, g VARCHAR[])[]"),
-    ("athena_url", _t.url, [V, V], V),
-    ("athena_url_parameter", _t.url_parameter, [V, V], V),
-    ("athena_url_encode", _t.url_encode, [V], V),
-    ("athena_url_decode", _t.url_decode, [V], V),
-    ("athena_seconds_text", _t.seconds_text, [D], V),
-    ("athena_data_size", _t.data_size, [V], V),
-    ("athena_duration", _t.duration, [V], B),
-    ("athena_short_number", _t.short_number, [V], V),
+    ("athena_regexp_like", _r.regexp_like, [V, V], BOOL),
+    ("athena_regexp_extract", _r.regexp_extract, [V, V, B], V),
+    ("athena_regexp_extract_all", _r.regexp_extract_all, [V, V, B], "VARCHAR[]"),
+    ("athena_regexp_split", _r.regexp_split, [V, V], "VARCHAR[]"),
+    ("athena_regexp_count", _r.regexp_count, [V, V], B),
+    ("athena_regexp_position", _r.regexp_position, [V, V, B, B], I),
+    ("athena_regexp_replace", _r.regexp_replace, [V, V, V], V),
+    ("athena_regexp_pieces", _r.regexp_pieces, [V, V], "STRUCT(s VARCHAR, g VARCHAR[])[]"),
+    ("athena_url", _u.url, [V, V], V),
+    ("athena_url_parameter", _u.url_parameter, [V, V], V),
+    ("athena_url_encode", _u.url_encode, [V], V),
+    ("athena_url_decode", _u.url_decode, [V], V),
+    ("athena_seconds_text", _s.seconds_text, [D], V),
+    ("athena_data_size", _s.data_size, [V], V),
+    ("athena_duration", _s.duration, [V], B),
+    ("athena_short_number", _s.short_number, [V], V),
     ("athena_ip", _t.ip, [V], V),
     ("athena_ip_bytes", _t.ip_bytes, [V], BL),
     ("athena_offset_minutes", _m.offset_minutes, [V], B),
@@ -206,7 +211,9 @@ def install(database: Any) -> None:
         ),
         (
             "athena_format",
-            lambda p, values, kinds: None if p is None else _t.format_(p, values or [], kinds),
+            lambda p, values, kinds: (
+                None if p is None else python_formats.format_(p, values or [], kinds)
+            ),
             [V, "VARCHAR[]", V],
             V,
         ),

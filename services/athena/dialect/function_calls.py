@@ -16,10 +16,15 @@ from services.athena.dialect import (
     coercion,
     comparison,
     expressions,
+    form_nodes,
     json_functions,
+    literal_nodes,
     map_functions,
-    moment_functions,
+    moment_parts,
+    moment_texts,
+    moment_units,
     number_functions,
+    predicates,
     text_functions,
     windows,
 )
@@ -38,8 +43,9 @@ from services.athena.trino_types import Type
 
 #: Imported because importing them fills the tables.
 FAMILIES = (
+    literal_nodes, predicates, form_nodes,
     aggregate_functions, array_functions, binary_functions, json_functions, map_functions,
-    moment_functions, number_functions, text_functions,
+    moment_parts, moment_texts, moment_units, number_functions, text_functions,
 )  # fmt: skip
 
 
@@ -79,7 +85,7 @@ class CallBinder(PatternBinder):
 
     def extract(self, field: str, value: Typed, node: Any) -> Typed:
         """EXTRACT(field FROM value)"""
-        return moment_functions.extract(self, node, field, value)
+        return moment_parts.extract(self, node, field, value)
 
     # --- aggregates
 
@@ -253,7 +259,7 @@ def _group_concat(b: CallBinder, node: exp.GroupConcat, scope: Scope) -> Typed:
     return b.list_aggregation(node, scope)
 
 
-expressions._HANDLERS.update({
+expressions.HANDLERS.update({
     exp.Anonymous: _anonymous, exp.Filter: _filter, exp.Window: _window,
     exp.GroupConcat: _group_concat,
 })  # fmt: skip

@@ -31,7 +31,7 @@ def _arithmetic(operator: str) -> Callable[[Any, Any, Scope], Typed]:
 
 def arithmetic(b: Any, node: Any, operator: str, left: Typed, right: Typed) -> Typed:
     """`+ - * / %` on numbers, intervals and moments."""
-    from services.athena.dialect import moment_functions
+    from services.athena.dialect import moment_arithmetic
 
     kinds = {left.type.name, right.type.name}
     if kinds & {
@@ -42,7 +42,7 @@ def arithmetic(b: Any, node: Any, operator: str, left: Typed, right: Typed) -> T
         "time",
         "time with time zone",
     }:
-        return moment_functions.arithmetic(b, node, operator, left, right)
+        return moment_arithmetic.arithmetic(b, node, operator, left, right)
     if kinds == {"unknown"}:
         left = right = Typed("CAST(NULL AS INTEGER)", t.INTEGER)
     kind = coercion.common(left.type, right.type)
@@ -158,7 +158,7 @@ def _negate(b: Any, node: Any, scope: Scope) -> Typed:
     return Typed(sql, value.type, constant) if constant is not None else Typed(sql, value.type)
 
 
-expressions._HANDLERS.update({
+expressions.HANDLERS.update({
     exp.Add: _arithmetic("+"), exp.Sub: _arithmetic("-"), exp.Mul: _arithmetic("*"),
     exp.Div: _arithmetic("/"), exp.IntDiv: _arithmetic("/"), exp.Mod: _arithmetic("%"), exp.Neg: _negate,
 })  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Any
 from sqlglot import exp
 
 from services.athena import trino_types as t
-from services.athena.dialect import coercion, expressions, functions
+from services.athena.dialect import coercion, expressions, form_nodes, functions
 from services.athena.dialect.functions import (
     SAME,
     function,
@@ -269,7 +269,7 @@ def _dpipe(b: Any, node: exp.DPipe, scope: Scope) -> Typed:
     return concatenated(b, node, [b.bind(node.this, scope), b.bind(node.expression, scope)])
 
 
-expressions._HANDLERS[exp.DPipe] = _dpipe
+expressions.HANDLERS[exp.DPipe] = _dpipe
 
 
 # --- conditional
@@ -307,7 +307,7 @@ def typeof(b: Any, node: Any, args: list[Typed]) -> Typed:
 
 @function("row")
 def row(b: Any, node: Any, args: list[Typed]) -> Typed:
-    return expressions.make_row(args)
+    return form_nodes.make_row(args)
 
 
 @function("grouping")
