@@ -120,14 +120,17 @@ class ExpressionBinder:
             raise self.refused(node, f"Cannot coerce {value.type} to {wanted}", _MISMATCH)
         return coercion.coerced(value, wanted)
 
-    def unify(self, values: Sequence[Typed], node: Any, what: str = "All arguments") -> list[Typed]:
-        """All values in their common type."""
+    def unify(
+        self, values: Sequence[Typed], node: Any, what: str = "All arguments",
+        nodes: Sequence[Any] = (),
+    ) -> list[Typed]:  # fmt: skip
+        """All values in their common type; `nodes` are where they stand."""
         kind = values[0].type
-        for value in values[1:]:
+        for place, value in enumerate(values[1:], 1):
             found = coercion.common(kind, value.type)
             if found is None:
                 raise self.refused(
-                    node,
+                    nodes[place] if place < len(nodes) else node,
                     f"{what} must be the same type or coercible to a common type. Cannot find common type between {kind} and {value.type}, "
                     f"all types (without duplicates): [{', '.join(dict.fromkeys(str(v.type) for v in values))}]",
                     _MISMATCH,
@@ -154,8 +157,12 @@ class ExpressionBinder:
         ):
             return BARE_WORDS[parts[0].lower()](self)
         if found is None:
-            shown = parts[-1] if len(parts) == 1 else ".".join(parts)
-            raise self.column_missing(node, shown)
+            if len(parts) > 2:
+                inner = self.resolve([p.lower() for p in parts[:-1]], scope)
+                if inner is not None and inner.type.name != "row":
+                    shown = ".".join(parts[:-1])
+                    raise self.refused(node, f"Expression {shown} is not of type ROW", _MISMATCH)
+            raise self.column_missing(node, ".".join(parts).lower())
         if self.grouped is not None and not self.in_aggregate:
             own = {c.sql for r in scope.relations for c in r.columns}
             if own.intersection(_COLUMN.findall(found.sql)):

@@ -8,6 +8,7 @@ from typing import Any
 from sqlglot import exp
 
 from services.athena import trino_types as t
+from services.athena.dialect import coercion
 from services.athena.dialect.expressions import HANDLERS, ExpressionBinder, field_of
 from services.athena.dialect.predicates import condition
 from services.athena.dialect.typed import Scope, Typed
@@ -41,7 +42,11 @@ def _dot(b: ExpressionBinder, node: exp.Dot, scope: Scope) -> Typed:
         )
     field = field_of(value, node.expression.name)
     if field is None:
-        raise b.column_missing(node, node.expression.name)
+        raise b.refused(
+            node,
+            f"Column reference '{node.expression.name}' is invalid",
+            "INVALID_COLUMN_REFERENCE",
+        )
     return field
 
 
@@ -80,11 +85,21 @@ def _case(b: ExpressionBinder, node: exp.Case, scope: Scope) -> Typed:
         if subject is None:
             conditions.append(condition(b, branch.this, scope, "CASE"))
         else:
-            conditions.append(b.equal(subject, b.bind(branch.this, scope), branch))
+            when = b.bind(branch.this, scope)
+            if coercion.common(subject.type, when.type) is None:
+                raise b.refused(
+                    branch.this,
+                    f"CASE operand type does not match WHEN clause operand type: {subject.type} vs {when.type}",
+                    "TYPE_MISMATCH",
+                )
+            conditions.append(b.equal(subject, when, branch))
     results = [b.bind(branch.args["true"], scope) for branch in node.args["ifs"]]
     default = node.args.get("default")
     results.append(b.bind(default, scope) if default is not None else Typed("NULL", t.UNKNOWN))
-    results = b.unify(results, node, "All CASE results")
+    nodes = [branch.args["true"] for branch in node.args["ifs"]]
+    results = b.unify(
+        results, node, "All CASE results", [*nodes, default] if default is not None else nodes
+    )
     *branches, otherwise = results
     whens = " ".join(f"WHEN {c} THEN {r.sql}" for c, r in zip(conditions, branches, strict=True))
     return Typed(f"(CASE {whens} ELSE {otherwise.sql} END)", otherwise.type)
@@ -115,7 +130,10 @@ def make_row(values: Sequence[Typed], names: Sequence[str | None] | None = None)
 def _array(b: ExpressionBinder, node: exp.Array, scope: Scope) -> Typed:
     if not node.expressions:
         return Typed("CAST([] AS INTEGER[])", t.array(t.UNKNOWN))
-    items = b.unify([b.bind(item, scope) for item in node.expressions], node, "All ARRAY elements")
+    items = b.unify(
+        [b.bind(item, scope) for item in node.expressions], node, "All ARRAY elements",
+        node.expressions,
+    )  # fmt: skip
     listed = ", ".join(item.sql for item in items)
     kind = t.array(items[0].type)
     if items[0].type.name == "unknown":

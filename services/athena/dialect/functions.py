@@ -136,9 +136,9 @@ def subscript(b: Any, node: Any, value: Typed, index: Typed) -> Typed:
                 node, f"Invalid subscript {index.constant} for {kind}", "INVALID_FUNCTION_ARGUMENT"
             )
         return Typed(f"({value.sql}).f{index.constant}", kind.args[index.constant - 1])
-    if kind.name == "array":
+    if kind.name == "array" and coercion.accepts(index.type, t.BIGINT):
         return _array_subscript(b, node, value, index)
-    if kind.name == "map":
+    if kind.name == "map" and coercion.accepts(index.type, kind.args[0]):
         key = b.coerce(index, kind.args[0], node)
         shown = f"CAST({key.sql} AS VARCHAR)" if not key.type.args else "''"
         missing = b.fail(f"'INVALID_FUNCTION_ARGUMENT: Key not present in map: ' || {shown}")

@@ -74,7 +74,7 @@ def moment(value: str) -> Typed:
     digits = len(part or "")
     if digits > 9:
         raise LiteralRefused(f"TIMESTAMP precision {digits} is not supported")
-    day_text = _checked_date(year, month, day, value)
+    day_text = _checked_date(year, month, day, value, "TIMESTAMP")
     clock = f"{int(hour or 0):02d}:{int(minute or 0):02d}:{int(second or 0):02d}"
     if int(hour or 0) > 23 or int(minute or 0) > 59 or int(second or 0) > 59:
         raise LiteralRefused(f"'{value}' is not a valid TIMESTAMP literal")
@@ -97,12 +97,12 @@ def _in_gap(local: str, zone: str) -> bool:
     return at.astimezone(UTC).astimezone(at.tzinfo).replace(tzinfo=None) != at.replace(tzinfo=None)
 
 
-def _checked_date(year: str, month: str, day: str, value: str) -> str:
+def _checked_date(year: str, month: str, day: str, value: str, kind: str = "DATE") -> str:
     try:
         if 1 <= int(year) <= 9999:
             date(int(year), int(month), int(day))
     except ValueError:
-        raise LiteralRefused(f"'{value}' is not a valid DATE literal") from None
+        raise LiteralRefused(f"'{value}' is not a valid {kind} literal") from None
     if int(year) <= 0:
         return f"{1 - int(year):04d}-{int(month):02d}-{int(day):02d} (BC)"
     return f"{int(year):04d}-{int(month):02d}-{int(day):02d}"

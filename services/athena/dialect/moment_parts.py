@@ -7,7 +7,7 @@ from typing import Any
 from sqlglot import exp
 
 from services.athena import trino_types as t
-from services.athena.dialect.functions import function, need
+from services.athena.dialect.functions import function, mismatch, need
 from services.athena.dialect.moment_arithmetic import CLOCK_ZONED, MONTHS, MS, ZONED, local
 from services.athena.dialect.typed import Typed
 
@@ -83,12 +83,17 @@ def _bad_field(b: Any, node: Any, field: str, value: Typed) -> Exception:
     return error
 
 
+_MOMENTS = frozenset(("date", "timestamp", ZONED, "time", CLOCK_ZONED, MS, MONTHS, "unknown"))
+
+
 def _part_function(name: str) -> None:
     @function(name)
     def make(b: Any, node: Any, args: list[Typed]) -> Typed:
         need(b, node, name, args, 1)
         if args[0].type.name == "date" and name in _DATE_PARTS:
             return Typed(f"CASE WHEN {args[0].sql} IS NOT NULL THEN CAST(0 AS BIGINT) END", B)
+        if args[0].type.name not in _MOMENTS:
+            raise mismatch(b, node, name, args)
         return extract(b, node, name, args[0])
 
 

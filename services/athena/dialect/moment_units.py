@@ -16,6 +16,7 @@ from services.athena.dialect.moment_arithmetic import (
     rezoned,
 )
 from services.athena.dialect.typed import Typed
+from services.athena.errors import QueryFailed
 
 B = t.BIGINT
 
@@ -35,7 +36,7 @@ def _unit(b: Any, node: Any, value: Typed) -> str:
         "quarter",
         "year",
     ):
-        raise b.refused(node, f"'{unit}' is not a valid DATE field", "INVALID_FUNCTION_ARGUMENT")
+        raise QueryFailed(f"INVALID_FUNCTION_ARGUMENT: '{unit}' is not a valid DATE field")
     return unit
 
 

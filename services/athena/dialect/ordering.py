@@ -101,4 +101,5 @@ class OrderingBinder(RelationBinder, CallBinder):
             return f"CAST({value.sql} AS BIGINT)"
         if isinstance(node, exp.Literal) and not node.is_string and node.this.isdigit():
             return str(node.this)
-        raise self.refused(at, "LIMIT and OFFSET need a number")
+        shown = "-" if isinstance(node, exp.Neg) else node.sql("trino")
+        raise self.refused(node, f"mismatched input '{shown}'")

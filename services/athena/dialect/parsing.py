@@ -10,6 +10,7 @@ from sqlglot import exp
 from sqlglot.dialects.trino import Trino
 from sqlglot.tokens import TokenType  # type: ignore[attr-defined]
 
+from services.athena.dialect import strict_syntax
 from services.athena.dialect.pattern_parsing import RowPatternParsing
 from services.athena.dialect.pattern_parsing import words as _words
 from services.athena.errors import SqlRefused
@@ -199,6 +200,18 @@ class TrinoSql(Trino):
     INDEX_OFFSET = 0
 
     class Parser(RowPatternParsing, Trino.Parser):  # type: ignore[misc, valid-type]
+        def parse(self, raw_tokens: Any, sql: str) -> Any:
+            strict_syntax.check(raw_tokens)
+            return super().parse(raw_tokens, sql)
+
+        def raise_error(self, message: str, token: Any = None) -> None:
+            """At the end of the text Trino names `<EOF>`."""
+            if not token and not self._curr and self._prev:
+                line, column = strict_syntax.place(self._prev)
+                column += self._prev.end - self._prev.start + 1
+                raise SqlRefused("mismatched input '<EOF>'", line, column)
+            super().raise_error(message, *([token] if token else []))
+
         def _parse_unary(self) -> Any:
             """Every operand remembers its first and last sign: errors point there."""
             first = self._curr
@@ -238,6 +251,7 @@ _IMMEDIATE = re.compile(r"\s*EXECUTE\s+IMMEDIATE\s+'((?:[^']|'')*)'\s*$", re.IGN
 
 def parse(sql: str) -> exp.Expr:
     """One statement's tree. Raises SqlRefused with line and column."""
+    _no_backquotes(sql)
     immediate = _IMMEDIATE.match(sql)
     if immediate:
         return parse(immediate[1].replace("''", "'"))
@@ -250,19 +264,39 @@ def parse(sql: str) -> exp.Expr:
             "statement is too large (stack overflow while parsing)", 1, 1, "STATEMENT_TOO_LARGE"
         ) from None
     found = [tree for tree in trees if tree is not None]
+    if len(found) == 1 and isinstance(found[0], exp.Select) and not found[0].expressions:
+        last = sql.rstrip()
+        raise SqlRefused(
+            "mismatched input '<EOF>'", sql.count("\n") + 1, len(last) - (last.rfind("\n") + 1) + 1
+        )
     if len(found) != 1:
         raise SqlRefused("Only one sql statement is allowed. Got: " + sql[:80], 1, 1)
     found[0].meta["sql"] = sql
     return found[0]
 
 
-def _refused(error: Any) -> SqlRefused:
+_QUOTED = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/", re.DOTALL)
+
+
+def _no_backquotes(sql: str) -> None:
+    if "`" not in sql:
+        return
+    at = _QUOTED.sub(lambda found: " " * len(found[0]), sql).find("`")
+    if at >= 0:
+        raise SqlRefused(
+            "backquoted identifiers are not supported; use double quotes to quote identifiers",
+            sql.count("\n", 0, at) + 1,
+            at - (sql.rfind("\n", 0, at) + 1) + 1,
+        )
+
+
+def _refused(error: Any, sql: str = "") -> SqlRefused:
     found = (getattr(error, "errors", None) or [{}])[0]
     word, line, column = found.get("highlight") or "", found.get("line"), found.get("col")
     if line is None and (
         quote := re.search(r"Missing ('|\") from (\d+):(\d+)", f"{error} {error.__cause__}")
     ):
-        return SqlRefused(f"mismatched input '{quote[1]}'", int(quote[2]), int(quote[3]))
+        return SqlRefused(f"mismatched input '{quote[1]}'", int(quote[2]), int(quote[3]) + 1)
     if line is None:
         return SqlRefused(re.sub(r"\s+", " ", str(error))[:300], 1, 1)
     return SqlRefused(f"mismatched input '{word or '<EOF>'}'", line, max(1, column - len(word) + 1))

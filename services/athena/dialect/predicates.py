@@ -57,7 +57,9 @@ def _comparison(operator: str) -> Callable[[ExpressionBinder, Any, Scope], Typed
         kind = coercion.common(left.type, right.type)
         if kind is None:
             raise b.refused(
-                node, f"Cannot apply operator: {left.type} {operator} {right.type}", "TYPE_MISMATCH"
+                node,
+                f"Cannot apply operator: {left.type} {_ASKED[operator]} {right.type}",
+                "TYPE_MISMATCH",
             )
         if (
             operator not in ("=", "<>")
@@ -65,12 +67,18 @@ def _comparison(operator: str) -> Callable[[ExpressionBinder, Any, Scope], Typed
             and kind.name != "unknown"
         ):
             raise b.refused(
-                node, f"Cannot apply operator: {left.type} {operator} {right.type}", "TYPE_MISMATCH"
+                node,
+                f"Cannot apply operator: {left.type} {_ASKED[operator]} {right.type}",
+                "TYPE_MISMATCH",
             )
         left, right = coercion.coerced(left, kind), coercion.coerced(right, kind)
         return Typed(comparison.compare(operator, left.sql, right.sql, kind), t.BOOLEAN)
 
     return bind
+
+
+#: The operator Trino asks for: the others are made of these.
+_ASKED = {"=": "=", "<>": "=", "<": "<", ">": "<", "<=": "<=", ">=": "<="}
 
 
 def _quantified(b: ExpressionBinder, operator: str, node: Any, scope: Scope) -> Typed | None:
@@ -158,7 +166,9 @@ def _in(b: ExpressionBinder, node: exp.In, scope: Scope) -> Typed:
     if query is not None:
         return _in_query(b, node, value, b.subquery(query, scope))
     items = [b.bind(item, scope) for item in node.expressions]
-    value, *items = b.unify([value, *items], node, "IN value and list items")
+    value, *items = b.unify(
+        [value, *items], node, "IN value and list items", [node.this, *node.expressions]
+    )
     if comparison.needs_care(value.type) or value.type.name in ("real", "double"):
         tests = [comparison.equal(value.sql, item.sql, value.type) for item in items]
         return Typed("(" + " OR ".join(tests) + ")", t.BOOLEAN)

@@ -279,7 +279,7 @@ expressions.HANDLERS[exp.DPipe] = _dpipe
 def coalesce(b: Any, node: Any, args: list[Typed]) -> Typed:
     if not args:
         raise mismatch(b, node, "coalesce", args)
-    values = b.unify(args, node, "All COALESCE operands")
+    values = b.unify(args, node, "All COALESCE operands", node.args.get("expressions") or ())
     return Typed(f"coalesce({', '.join(v.sql for v in values)})", values[0].type)
 
 
@@ -346,9 +346,13 @@ _PLAIN_PATTERN = re.compile(
 
 def _native(pattern: Typed) -> bool:
     """Do DuckDB's regular expressions (RE2) read this pattern as Java does?"""
-    return (
-        isinstance(pattern.constant, str) and _PLAIN_PATTERN.fullmatch(pattern.constant) is not None
-    )
+    if not isinstance(pattern.constant, str) or not _PLAIN_PATTERN.fullmatch(pattern.constant):
+        return False
+    try:
+        re.compile(pattern.constant)
+    except re.error:
+        return False
+    return True
 
 
 @function("regexp_like")
