@@ -127,8 +127,18 @@ def test_a_statement_runs_and_is_shown_as_table_and_charts(
 
 def test_a_wrong_statement_shows_athenas_sentence(engine: EngineUnderTest, lake: str) -> None:
     script = shown("sql_console", engine.endpoint_url)
-    assert _run(script, "SELECT FROM nothing") is None
+    assert _run(script, "SELECT a FROM nothing") is None
     assert "line 1" in texts(script)
+
+
+def test_a_statement_that_athena_does_not_take_shows_its_sentence(
+    engine: EngineUnderTest, lake: str
+) -> None:
+    script = shown("sql_console", engine.endpoint_url)
+    script.session_state["sql_next"] = "SELECT FROM nothing"
+    next(button for button in script.button if button.label == "Run").click().run()
+    assert not script.exception
+    assert "line 1:8: mismatched input 'FROM'" in texts(script)
 
 
 def _run(script: AppTest, sql: str) -> Any:
