@@ -83,6 +83,12 @@ class DuckDbEngine:
                 self._database = database
             return self._database.cursor()
 
+    def warm_up(self) -> None:
+        """Load what the first query would load. Any thread may call it."""
+        import pyarrow.parquet  # noqa: F401
+
+        self.connection().execute("SELECT 1").fetchall()
+
     def close(self) -> None:
         self.cache.close()
         if self._database is not None:

@@ -24,6 +24,8 @@ from services.athena.object_store import ObjectStore, StoredObject
 Wanted = tuple[StoredObject, Sequence[tuple[str, str]]]
 
 PARALLEL_READS = 16
+#: Opened here, because DuckDB cannot.
+_DECOMPRESSED = (".bz2", ".deflate", ".snappy", ".lz4")
 
 
 class ObjectCache:
@@ -83,7 +85,21 @@ class ObjectCache:
             return self._pool
 
     def _bring(self, found: StoredObject, path: Path, lines: Lines | None) -> None:
+        if lines is None and not found.key.endswith(_DECOMPRESSED) and self._linked(found, path):
+            return
         self.keep(path, self.contents(found, lines))
+
+    def _linked(self, found: StoredObject, path: Path) -> bool:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = _part(path)
+        try:
+            if not self._store.link(found, part):
+                return False
+            os.replace(part, path)
+        finally:
+            part.unlink(missing_ok=True)
+        self.written(found.size)
+        return True
 
     def contents(self, found: StoredObject, lines: Lines | None) -> Iterable[bytes]:
         """The object's bytes as they are to be kept, in pieces."""
@@ -95,7 +111,7 @@ class ObjectCache:
     def keep(self, path: Path, pieces: Iterable[bytes]) -> None:
         """Write a file that is there whole or not at all."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".{threading.get_ident()}.part")
+        part = _part(path)
         try:
             with part.open("wb") as file:
                 file.writelines(pieces)
@@ -124,6 +140,11 @@ class ObjectCache:
     def close(self) -> None:
         if self._pool:
             self._pool.shutdown()
+
+
+def _part(path: Path) -> Path:
+    """Where a file is made, by this thread."""
+    return path.with_name(f".{threading.get_ident()}.part")
 
 
 def decompressed(key: str, body: bytes) -> bytes:

@@ -36,6 +36,10 @@ class ObjectStore(Protocol):
     def read_range(self, bucket: str, key: str, start: int, size: int) -> bytes:
         """Up to `size` bytes from `start` on; fewer at the end. Raises ObjectMissing."""
 
+    def link(self, found: StoredObject, path: Path) -> bool:
+        """Give the body the name `path` too, without reading it: a hard link to a file that
+        nobody writes any more. False where there is no such file, or on another disk."""
+
     def write(self, bucket: str, key: str, body: bytes | Path, content_type: str = "") -> None:
         """A body, or the file that holds it. Raises BucketMissing."""
 
@@ -121,6 +125,9 @@ class BotoObjectStore:
             raise BucketMissing(bucket) from None
         return body
 
+    def link(self, found: StoredObject, path: Path) -> bool:
+        return False
+
     def write(self, bucket: str, key: str, body: bytes | Path, content_type: str = "") -> None:
         more = {"ContentType": content_type} if content_type else {}
         try:
@@ -159,6 +166,9 @@ class MemoryObjectStore:
 
     def read_range(self, bucket: str, key: str, start: int, size: int) -> bytes:
         return self.read(bucket, key)[start : start + size]
+
+    def link(self, found: StoredObject, path: Path) -> bool:
+        return False
 
     def write(self, bucket: str, key: str, body: bytes | Path, content_type: str = "") -> None:
         self._bucket(bucket)[key] = body.read_bytes() if isinstance(body, Path) else body

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 from localstack.services.plugins import Service, aws_provider
@@ -32,11 +33,13 @@ def _make(engine: Running) -> Athena:
     folder = engine.settings.data_dir / "athena"
     set_aside_when_damaged(folder / "state.sqlite", "athena")
     store = LocalStackObjectStore()
+    duckdb = DuckDbEngine(store, folder)
+    threading.Thread(target=duckdb.warm_up, name="athena-warm-up", daemon=True).start()
     return Athena(
         clock=engine.clock,
         glue=engine.core("glue", make_glue),
         store=store,
-        engine=DuckDbEngine(store, folder),
+        engine=duckdb,
         state=StoredState(folder / "state.sqlite"),
     )
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import uuid
 from typing import Any
 
+import pyarrow
+import pyarrow.parquet
 import pytest
 
 from scripts.command_line.query import QueryStopped, Result, run
@@ -75,3 +78,28 @@ def test_the_result_is_a_csv_file_beside_its_metadata(engine: EngineUnderTest, b
     metadata = s3.get_object(Bucket=bucket, Key=key + ".metadata")["Body"].read()
     assert result.execution["QueryExecutionId"].encode() in metadata
     assert result.rows == [["1", None, ""]]
+
+
+def parquet(numbers: list[int]) -> bytes:
+    body = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.table({"n": pyarrow.array(numbers, pyarrow.int64())}), body)
+    return body.getvalue()
+
+
+def test_parquet_is_read_from_the_stores_own_file_and_stays_as_it_was_listed(
+    engine: EngineUnderTest, bucket: str, database: str
+) -> None:
+    s3, key, sums = engine.client("s3"), "shared/a.parquet", "SELECT sum(n) FROM shared"
+    s3.put_object(Bucket=bucket, Key=key, Body=parquet([1, 2, 3]))
+    ask(engine, bucket, f"""CREATE EXTERNAL TABLE shared (n bigint) STORED AS PARQUET
+        LOCATION 's3://{bucket}/shared/'""", database)  # fmt: skip
+    assert ask(engine, bucket, sums, database).rows == [["6"]]
+    folder = engine.engine.settings.data_dir
+    [cached] = (folder / "athena" / "cache" / bucket).rglob("a.parquet")
+    bodies = {file.stat().st_ino for file in (folder / "s3" / "bodies").glob("??/*")}
+    assert cached.stat().st_ino in bodies
+    s3.put_object(Bucket=bucket, Key=key, Body=parquet([10, 20]))
+    assert ask(engine, bucket, sums, database).rows == [["30"]]
+    assert cached.read_bytes() == parquet([1, 2, 3])
+    s3.delete_object(Bucket=bucket, Key=key)
+    assert ask(engine, bucket, sums, database).rows == [[None]]
