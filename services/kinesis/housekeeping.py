@@ -14,7 +14,7 @@ from services.kinesis.live_stream import LiveStream
 from services.kinesis.metrics import metric_data
 from services.kinesis.operations_on_shards import scale
 from services.kinesis.stream import ACTIVE, ON_DEMAND
-from services.kinesis.traffic import Traffic
+from services.kinesis.traffic import Counted, total
 
 logger = logging.getLogger(__name__)
 
@@ -62,24 +62,23 @@ class Housekeeper:
             self._last_round = now
             metrics: dict[Caller, list[dict[str, Any]]] = {}
             for key, live in list(kinesis.streams.items()):
-                traffic = live.take_traffic()
-                if not traffic.is_empty:
-                    data = metric_data(live.state, traffic, now)
+                counted = live.traffic.take()
+                if data := metric_data(live.state, counted, now):
                     metrics.setdefault(Caller(key.account_id, key.region), []).extend(data)
-                scale_on_demand(live, traffic, seconds, now)
+                scale_on_demand(live, counted, seconds, now)
                 live.trim(now)
             for caller, data in metrics.items():
                 self._publish(caller, data)
 
 
-def scale_on_demand(live: LiveStream, traffic: Traffic, seconds: float, now: float) -> None:
+def scale_on_demand(live: LiveStream, counted: Counted, seconds: float, now: float) -> None:
     """Split or merge an on-demand stream's shards as its traffic asks."""
     with live.lock:
         state = live.state
         if state.mode != ON_DEMAND or state.status(now) != ACTIVE:
             return
         needed = scaling.shards_needed(
-            traffic.total("bytes_in") / seconds, traffic.total("records_in") / seconds
+            total(counted, "IncomingBytes") / seconds, total(counted, "IncomingRecords") / seconds
         )
         peaks = scaling.remember(state.peak_shards, needed, now)
         target = scaling.target_shards(peaks, state.warm_throughput)

@@ -7,7 +7,7 @@ import secrets
 import threading
 import time
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import count
 from typing import Any, NamedTuple
 
@@ -122,11 +122,10 @@ class LiveStream:
                 self.state.shards = [s for s in self.state.shards if s.index in live]
                 self.save()
 
-    def take_traffic(self) -> Traffic:
-        """What was counted since the last time."""
-        with self.lock:
-            taken, self.traffic = self.traffic, Traffic()
-            return taken
+    def count_shard(self, shard: Shard, values: Mapping[str, float]) -> None:
+        """One call's shard-level metrics, where somebody wants them."""
+        if self.state.shard_level_metrics:
+            self.traffic.add(values, ("ShardId", shard.shard_id))
 
     # ---------------------------------------------------------------- waiting
 
@@ -186,11 +185,12 @@ class LiveStream:
         limited: bool,
         results: list[dict[str, Any]],
     ) -> None:
-        traffic = self.traffic.shard(shard.index)
+        wanted = len(group.places)
         if limited:
             group = self._admitted(shard, group, now, results)
-            if not group.places:
-                return
+        self.count_shard(shard, {"WriteProvisionedThroughputExceeded": wanted - len(group.places)})
+        if not group.places:
+            return
         flags = frame.ENCRYPTED if self.state.encryption_type == "KMS" else 0
         try:
             ordinal, arrival = self.logs[shard.index].append(group.payloads, int(now * 1000), flags)
@@ -202,8 +202,9 @@ class LiveStream:
         numbers = count(shard.sequence_number(ordinal, arrival), ORDINAL_STEP)
         for place, number in zip(group.places, numbers, strict=False):
             results[place] = {"SequenceNumber": str(number), "ShardId": shard_id}
-        traffic.records_in += len(group.places)
-        traffic.bytes_in += frame.payload_bytes(group.payloads)
+        if self.state.shard_level_metrics:
+            size = frame.payload_bytes(group.payloads)
+            self.count_shard(shard, {"IncomingRecords": len(group.places), "IncomingBytes": size})
 
     def _admitted(
         self, shard: Shard, group: _Group, now: float, results: list[dict[str, Any]]
@@ -218,7 +219,6 @@ class LiveStream:
                 refused.append(place)
         error = throughput_exceeded(shard.shard_id, self.state.name, self.state.account_id)
         _refuse(refused, error, results)
-        self.traffic.shard(shard.index).writes_refused += len(refused)
         return admitted
 
     def read_quota(self, shard: Shard, now: float) -> ReadQuota:

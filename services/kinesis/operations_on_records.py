@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import count
 from operator import add, itemgetter
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from services.kinesis import frame, sequence_number, shard_iterator
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 _MAX_CALL_BYTES = 10 * 1024 * 1024
 #: Members that say which stream.
 _USUAL = {"StreamName", "StreamARN"}
+_TOO_MUCH = "ProvisionedThroughputExceededException"
 _DATA, _PARTITION_KEY = itemgetter("Data"), itemgetter("PartitionKey")
 
 
@@ -48,6 +50,7 @@ class Entries(NamedTuple):
 
 
 def put_records(kinesis: Kinesis, caller: Caller, request: Request) -> Answer:
+    started = perf_counter()
     live = _checked_writable(kinesis, caller, request, "PutRecords")
     entries = None
     if request.keys() <= _USUAL | {"Records"}:
@@ -57,11 +60,23 @@ def put_records(kinesis: Kinesis, caller: Caller, request: Request) -> Answer:
     refuse_dry_run(request)
     results = live.put(*entries, kinesis.clock.now(), limited=kinesis.shard_limits)
     refused = [result["ErrorCode"] for result in results if "ErrorCode" in result]
-    live.traffic.put_records_calls += 1
-    live.traffic.put_records_records += len(results)
-    live.traffic.put_records_failures += refused.count("InternalFailure")
-    live.traffic.put_records_throttled += len(refused) - refused.count("InternalFailure")
-    live.traffic.put_records_bytes += _taken_bytes(entries.payloads, results, bool(refused))
+    failed, taken = refused.count("InternalFailure"), len(results) - len(refused)
+    size = _taken_bytes(entries.payloads, results, bool(refused))
+    live.traffic.add(
+        {
+            "IncomingBytes": size,
+            "IncomingRecords": taken,
+            "WriteProvisionedThroughputExceeded": len(refused) - failed,
+            "PutRecords.Bytes": size,
+            "PutRecords.Success": taken > 0,
+            "PutRecords.Records": taken,
+            "PutRecords.TotalRecords": len(results),
+            "PutRecords.SuccessfulRecords": taken,
+            "PutRecords.FailedRecords": failed,
+            "PutRecords.ThrottledRecords": len(refused) - failed,
+            "PutRecords.Latency": (perf_counter() - started) * 1000,
+        }
+    )
     return {"FailedRecordCount": len(refused), "Records": results, **_encryption(live)}
 
 
@@ -108,7 +123,7 @@ def _unusual_entries(live: LiveStream, request: Request) -> Entries:
 
 
 def put_record(kinesis: Kinesis, caller: Caller, request: Request) -> Answer:
-    now, usual = kinesis.clock.now(), None
+    started, now, usual = perf_counter(), kinesis.clock.now(), None
     if request.keys() <= _USUAL | {"Data", "PartitionKey"}:
         live = _checked_writable(kinesis, caller, request, "PutRecord")
         record = {name: request[name] for name in request.keys() - _USUAL}
@@ -121,12 +136,21 @@ def put_record(kinesis: Kinesis, caller: Caller, request: Request) -> Answer:
         _check_ordering(live, request, now)
         refuse_dry_run(request)
     [result] = live.put(*usual, now, limited=kinesis.shard_limits)
-    live.traffic.put_record_calls += 1
-    if (code := result.get("ErrorCode")) is not None:
+    code = result.get("ErrorCode")
+    size = 0 if code else frame.payload_bytes(usual.payloads)
+    live.traffic.add(
+        {
+            "IncomingBytes": size,
+            "IncomingRecords": not code,
+            "WriteProvisionedThroughputExceeded": code == _TOO_MUCH,
+            "PutRecord.Bytes": size,
+            "PutRecord.Success": not code,
+            "PutRecord.Latency": (perf_counter() - started) * 1000,
+        }
+    )
+    if code:
         status = 500 if code == "InternalFailure" else 400
         raise KinesisError(code, result["ErrorMessage"], status)
-    live.traffic.put_record_successes += 1
-    live.traffic.put_record_bytes += frame.payload_bytes(usual.payloads)
     return {**result, **_encryption(live)}
 
 
@@ -305,14 +329,14 @@ def _ordinal_of(live: LiveStream, shard: Shard, kind: str, text: str) -> int:
 
 
 def get_records(kinesis: Kinesis, caller: Caller, request: Request) -> Answer:
-    now = kinesis.clock.now()
+    started, now = perf_counter(), kinesis.clock.now()
     place = shard_iterator.decode(request["ShardIterator"])
     live, shard = _place(kinesis, place, now)
     shard_iterator.check_age(place, int(now * 1000))
-    traffic = live.traffic.shard(shard.index)
     refuse_dry_run(request)
     if kinesis.shard_limits and not live.read_quota(shard, now).admit(now):
-        traffic.calls_refused += 1
+        live.traffic.add({"GetRecords.Success": 0, "ReadProvisionedThroughputExceeded": 1})
+        live.count_shard(shard, {"ReadProvisionedThroughputExceeded": 1})
         raise throughput_exceeded(shard.shard_id, live.state.name, live.state.account_id)
     page = live.read(shard, place.ordinal, now, request.get("Limit") or MAX_RECORDS)
     ordinal = page.runs[-1].next_ordinal if page.runs else place.ordinal
@@ -326,13 +350,33 @@ def get_records(kinesis: Kinesis, caller: Caller, request: Request) -> Answer:
         answer["ChildShards"] = [describe_child(child) for child in live.state.children(shard)]
     else:
         answer["NextShardIterator"] = _iterator(live, shard, ordinal, now)
-    traffic.calls += 1
-    traffic.records_out += page.records
-    traffic.bytes_out += page.size
-    if page.runs:
-        age = int(now * 1000) - page.runs[-1].arrival_millis
-        traffic.iterator_age = max(traffic.iterator_age, age)
+    _count_read(live, shard, page, now, started)
     return answer
+
+
+def _count_read(live: LiveStream, shard: Shard, page: Page, now: float, started: float) -> None:
+    # A reader that has read everything is zero milliseconds behind.
+    age = int(now * 1000) - page.runs[-1].arrival_millis if page.runs else 0
+    records = page.records
+    live.traffic.add(
+        {
+            "GetRecords.Bytes": page.size,
+            "GetRecords.Records": records,
+            "GetRecords.Success": 1,
+            "GetRecords.IteratorAgeMilliseconds": age,
+            "GetRecords.Latency": (perf_counter() - started) * 1000,
+            "ReadProvisionedThroughputExceeded": 0,
+        }
+    )
+    live.count_shard(
+        shard,
+        {
+            "OutgoingBytes": page.size,
+            "OutgoingRecords": records,
+            "IteratorAgeMilliseconds": age,
+            "ReadProvisionedThroughputExceeded": 0,
+        },
+    )
 
 
 def _place(kinesis: Kinesis, place: ShardIterator, now: float) -> tuple[LiveStream, Shard]:

@@ -44,9 +44,12 @@ class SubscriptionKey(NamedTuple):
 class Subscription:
     """One consumer reading one shard. `events` is for a thread of its own; `stop` ends it."""
 
-    def __init__(self, kinesis: Kinesis, live: LiveStream, shard: Shard, ordinal: int) -> None:
+    def __init__(
+        self, kinesis: Kinesis, live: LiveStream, consumer_name: str, shard: Shard, ordinal: int
+    ) -> None:
         self._kinesis = kinesis
         self._live = live
+        self._consumer_name = consumer_name
         self._shard = shard
         self._ordinal = ordinal
         self._stopped = threading.Event()
@@ -65,12 +68,14 @@ class Subscription:
     def run(self, push: Callable[[dict[str, Any]], None]) -> None:
         """Push AWS's SubscribeToShardEvents, the first at once, until the shard or time ends."""
         while not self.is_over:
-            event, has_ended = self._next_event()
+            event, size, has_ended = self._next_event()
+            # A push hands the event's data over in another form.
+            records = len(event["Records"])
             push(event)
+            self._count(records, size, event["MillisBehindLatest"])
             if has_ended:
                 return
             if self._kinesis.shard_limits:
-                size = sum(len(r["Data"]) + len(r["PartitionKey"]) for r in event["Records"])
                 self._stopped.wait(size / READ_BYTES_PER_SECOND)
             self._wait_for_news()
 
@@ -88,7 +93,20 @@ class Subscription:
         log = self._live.logs.get(self._shard.index)
         return log is None or log.next_ordinal > self._ordinal or not self._shard.is_open
 
-    def _next_event(self) -> tuple[dict[str, Any], bool]:
+    def _count(self, records: int, size: int, millis_behind: int) -> None:
+        self._live.traffic.add(
+            {
+                "SubscribeToShardEvent.Bytes": size,
+                "SubscribeToShardEvent.Records": records,
+                "SubscribeToShardEvent.MillisBehindLatest": millis_behind,
+                "SubscribeToShardEvent.Success": 1,
+            },
+            ("ConsumerName", self._consumer_name),
+        )
+        self._live.count_shard(self._shard, {"OutgoingBytes": size, "OutgoingRecords": records})
+
+    def _next_event(self) -> tuple[dict[str, Any], int, bool]:
+        """The event, the bytes of its records, and whether it is the last."""
         now = self._kinesis.clock.now()
         page = self._live.read(self._shard, self._ordinal, now, _EVENT_RECORDS)
         if page.runs:
@@ -100,11 +118,11 @@ class Subscription:
         if self._live.has_ended(self._shard, self._ordinal):
             children = self._live.state.children(self._shard)
             event["ChildShards"] = [describe_child(child) for child in children]
-            return event, True
+            return event, page.size, True
         before = self._shard.sequence_number(max(self._ordinal - 1, 0), int(now * 1000))
         last = event["Records"][-1]["SequenceNumber"] if page.runs else str(before)
         event["ContinuationSequenceNumber"] = last
-        return event, False
+        return event, page.size, False
 
 
 def subscribe(kinesis: Kinesis, caller: Caller, request: Request) -> Subscription:
@@ -127,10 +145,20 @@ def subscribe(kinesis: Kinesis, caller: Caller, request: Request) -> Subscriptio
             )
         refuse_dry_run(request)
         key = SubscriptionKey(live.state.consumer_arn(consumer), shard.index)
-        return _replace(kinesis, key, Subscription(kinesis, live, shard, ordinal))
+        new = Subscription(kinesis, live, consumer.name, shard, ordinal)
+        dimension = "ConsumerName", consumer.name
+        try:
+            _replace(kinesis, key, new)
+        except KinesisError:
+            refused = {"SubscribeToShard.Success": 0, "SubscribeToShard.RateExceeded": 1}
+            live.traffic.add(refused, dimension)
+            raise
+        taken = {"SubscribeToShard.Success": 1, "SubscribeToShard.RateExceeded": 0}
+        live.traffic.add(taken, dimension)
+        return new
 
 
-def _replace(kinesis: Kinesis, key: SubscriptionKey, new: Subscription) -> Subscription:
+def _replace(kinesis: Kinesis, key: SubscriptionKey, new: Subscription) -> None:
     with kinesis.lock:
         old = kinesis.subscriptions.get(key)
         if old is not None and not old.is_over:
@@ -140,7 +168,6 @@ def _replace(kinesis: Kinesis, key: SubscriptionKey, new: Subscription) -> Subsc
         for ended in [k for k, found in kinesis.subscriptions.items() if found.is_over]:
             del kinesis.subscriptions[ended]
         kinesis.subscriptions[key] = new
-        return new
 
 
 def _already_subscribed(key: SubscriptionKey) -> KinesisError:

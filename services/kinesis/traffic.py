@@ -2,47 +2,61 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import threading
+from collections.abc import Mapping
+
+#: Whom a number is about besides the stream: `("ShardId", …)`, `("ConsumerName", …)`, or nobody.
+type Dimension = tuple[str, str] | None
+type Counted = Mapping[Dimension, Mapping[str, Samples]]
 
 
-@dataclass(slots=True)
-class ShardTraffic:
-    """Counts of one shard. Ages in milliseconds; `calls` are GetRecords calls."""
+class Samples:
+    """What many values of one metric come to: CloudWatch's statistic set."""
 
-    records_in: int = 0
-    bytes_in: int = 0
-    writes_refused: int = 0
-    records_out: int = 0
-    bytes_out: int = 0
-    calls: int = 0
-    calls_refused: int = 0
-    iterator_age: int = 0
+    __slots__ = ("count", "least", "most", "total")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.total = 0.0
+        self.least = float("inf")
+        self.most = float("-inf")
+
+    def add(self, value: float) -> None:
+        self.count += 1
+        self.total += value
+        if value < self.least:
+            self.least = value
+        if value > self.most:
+            self.most = value
 
 
 class Traffic:
-    """Counts of a stream's shards, and of its calls."""
+    """Adds up one value per call and metric until somebody takes them. Safe for threads."""
 
     def __init__(self) -> None:
-        self.shards: dict[int, ShardTraffic] = {}
-        self.put_record_calls = 0
-        self.put_record_successes = 0
-        self.put_record_bytes = 0
-        self.put_records_calls = 0
-        self.put_records_records = 0
-        self.put_records_failures = 0
-        self.put_records_throttled = 0
-        self.put_records_bytes = 0
+        self._lock = threading.Lock()
+        self._counted: dict[Dimension, dict[str, Samples]] = {}
 
-    def shard(self, index: int) -> ShardTraffic:
-        found = self.shards.get(index)
-        if found is None:
-            found = self.shards[index] = ShardTraffic()
-        return found
+    def add(self, values: Mapping[str, float], dimension: Dimension = None) -> None:
+        """One call's values by metric."""
+        with self._lock:
+            counted = self._counted.get(dimension)
+            if counted is None:
+                counted = self._counted[dimension] = {}
+            for name, value in values.items():
+                samples = counted.get(name)
+                if samples is None:
+                    samples = counted[name] = Samples()
+                samples.add(value)
 
-    @property
-    def is_empty(self) -> bool:
-        return not (self.shards or self.put_record_calls or self.put_records_calls)
+    def take(self) -> Counted:
+        """What was added since the last time; empty when nothing was."""
+        with self._lock:
+            taken, self._counted = self._counted, {}
+            return taken
 
-    def total(self, name: str) -> int:
-        """One count over all shards."""
-        return sum(int(getattr(shard, name)) for shard in self.shards.values())
+
+def total(counted: Counted, metric: str) -> float:
+    """The sum of one of the stream's own metrics."""
+    samples = counted.get(None, {}).get(metric)
+    return 0.0 if samples is None else samples.total

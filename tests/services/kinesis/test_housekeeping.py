@@ -9,8 +9,12 @@ import pytest
 from services.clock import FixedClock
 from services.kinesis import scaling
 from services.kinesis.arn import Caller as Place
+from services.kinesis.errors import KinesisError
 from services.kinesis.housekeeping import Housekeeper
+from services.kinesis.metrics import UNITS
+from services.kinesis.request_shapes import METRICS
 from services.kinesis.storage import MemoryStorage
+from services.kinesis.subscription import Subscription, subscribe
 from tests.services.kinesis.conftest import Caller, make
 
 
@@ -23,13 +27,17 @@ class CloudWatch:
     def __call__(self, place: Place, data: list[dict[str, Any]]) -> None:
         self.published.append((place, data))
 
-    def values(self) -> dict[tuple[str, ...], float]:
-        """By metric and shard id."""
+    def statistics(self) -> dict[tuple[str, ...], dict[str, float]]:
+        """By metric and shard id or consumer name."""
         return {
-            (d["MetricName"], *(x["Value"] for x in d["Dimensions"][1:])): d["Value"]
+            (d["MetricName"], *(x["Value"] for x in d["Dimensions"][1:])): d["StatisticValues"]
             for _, data in self.published
             for d in data
         }
+
+    def values(self) -> dict[tuple[str, ...], float]:
+        """Their sums."""
+        return {name: found["Sum"] for name, found in self.statistics().items()}
 
 
 @pytest.fixture
@@ -40,6 +48,22 @@ def cloudwatch() -> CloudWatch:
 @pytest.fixture
 def housekeeper(call: Caller, cloudwatch: CloudWatch) -> Housekeeper:
     return Housekeeper(lambda: call.kinesis, cloudwatch)
+
+
+def register(call: Caller) -> str:
+    """A consumer's ARN."""
+    stream = call("DescribeStreamSummary", StreamName="s")["StreamDescriptionSummary"]
+    answer = call("RegisterStreamConsumer", StreamARN=stream["StreamARN"], ConsumerName="reader")
+    return str(answer["Consumer"]["ConsumerARN"])
+
+
+def subscribe_to(call: Caller, consumer_arn: str) -> Subscription:
+    request = {
+        "ConsumerARN": consumer_arn,
+        "ShardId": "shardId-000000000000",
+        "StartingPosition": {"Type": "TRIM_HORIZON"},
+    }
+    return subscribe(call.kinesis, Place(call.account_id, call.region), request)
 
 
 def put(call: Caller, count: int, size: int = 10) -> None:
@@ -83,6 +107,109 @@ def test_traffic_is_published_once_for_the_stream(
     assert values[("GetRecords.Records",)] == 4
     assert values[("GetRecords.IteratorAgeMilliseconds",)] == 2000
     assert values[("WriteProvisionedThroughputExceeded",)] == 0
+
+
+def test_each_call_is_a_sample(
+    call: Caller, housekeeper: Housekeeper, cloudwatch: CloudWatch
+) -> None:
+    call("CreateStream", StreamName="s", ShardCount=1)
+    for count in (3, 1, 2):
+        put(call, count)
+
+    housekeeper.round()
+
+    found = cloudwatch.statistics()
+    expected = {"SampleCount": 3, "Sum": 6, "Minimum": 1, "Maximum": 3}
+    assert found[("IncomingRecords",)] == found[("PutRecords.TotalRecords",)] == expected
+    latency = found[("PutRecords.Latency",)]
+    assert latency["SampleCount"] == 3
+    assert 0 < latency["Minimum"] <= latency["Maximum"] < 60_000
+
+
+def test_a_success_is_a_share_of_the_calls(
+    call: Caller, housekeeper: Housekeeper, cloudwatch: CloudWatch
+) -> None:
+    """AWS advises alarms on the averages of these."""
+    call("CreateStream", StreamName="s", ShardCount=1)
+    call.kinesis.shard_limits = True
+    put(call, 1500)
+    with pytest.raises(KinesisError, match="Rate exceeded"):
+        call("PutRecord", StreamName="s", Data=b"x", PartitionKey="k")
+    iterator = call.iterator("s", "shardId-000000000000", "LATEST")
+    for _ in range(5):
+        iterator = call("GetRecords", ShardIterator=iterator)["NextShardIterator"]
+    with pytest.raises(KinesisError, match="Rate exceeded"):
+        call("GetRecords", ShardIterator=iterator)
+
+    housekeeper.round()
+
+    found = cloudwatch.statistics()
+    shares = {
+        name: found[(name,)]["Sum"] / found[(name,)]["SampleCount"]
+        for name in ("PutRecord.Success", "PutRecords.Success", "GetRecords.Success")
+    }
+    assert shares == {
+        "PutRecord.Success": 0,
+        "PutRecords.Success": pytest.approx(2 / 3),
+        "GetRecords.Success": pytest.approx(5 / 6),
+    }
+    throttled = found[("ReadProvisionedThroughputExceeded",)]
+    assert throttled == {"SampleCount": 6, "Sum": 1, "Minimum": 0, "Maximum": 1}
+    refused = found[("WriteProvisionedThroughputExceeded",)]
+    assert refused == {"SampleCount": 4, "Sum": 501, "Minimum": 0, "Maximum": 500}
+
+
+def test_fan_out_is_published_for_its_consumer_and_its_shard(
+    call: Caller, clock: FixedClock, housekeeper: Housekeeper, cloudwatch: CloudWatch
+) -> None:
+    call("CreateStream", StreamName="s", ShardCount=1)
+    call("EnableEnhancedMonitoring", StreamName="s", ShardLevelMetrics=["ALL"])
+    consumer = register(call)
+    put(call, 3)
+    clock.advance(2)
+    subscription = subscribe_to(call, consumer)
+    with pytest.raises(KinesisError, match="Another active subscription exists"):
+        subscribe_to(call, consumer)
+    events: list[dict[str, Any]] = []
+
+    def push(event: dict[str, Any]) -> None:
+        events.append(event)
+        subscription.stop()
+
+    subscription.run(push)
+    housekeeper.round()
+
+    values = cloudwatch.values()
+    assert len(events) == 1
+    assert {name[0]: value for name, value in values.items() if "reader" in name} == {
+        "SubscribeToShard.Success": 1,
+        "SubscribeToShard.RateExceeded": 1,
+        "SubscribeToShardEvent.Bytes": 42,
+        "SubscribeToShardEvent.Records": 3,
+        "SubscribeToShardEvent.MillisBehindLatest": 0,
+        "SubscribeToShardEvent.Success": 1,
+    }
+    assert cloudwatch.statistics()[("SubscribeToShard.Success", "reader")]["SampleCount"] == 2
+    assert values[("OutgoingRecords", "shardId-000000000000")] == 3
+    assert values[("OutgoingBytes", "shardId-000000000000")] == 42
+
+
+def test_every_metric_of_aws_is_published(
+    call: Caller, housekeeper: Housekeeper, cloudwatch: CloudWatch
+) -> None:
+    call("CreateStream", StreamName="s", ShardCount=1)
+    call("EnableEnhancedMonitoring", StreamName="s", ShardLevelMetrics=["ALL"])
+    subscription = subscribe_to(call, register(call))
+    put(call, 1)
+    call("PutRecord", StreamName="s", Data=b"x", PartitionKey="k")
+    call.read("s", "shardId-000000000000")
+    subscription.run(lambda _: subscription.stop())
+
+    housekeeper.round()
+
+    assert {name for name, *_ in cloudwatch.values()} == set(UNITS)
+    shards = {name[0] for name in cloudwatch.values() if "shardId-000000000000" in name}
+    assert shards == set(METRICS) - {"ALL"}
 
 
 def test_shards_are_published_as_monitoring_says(

@@ -40,11 +40,12 @@ def put(engine: EngineUnderTest, stream_name: str, count: int) -> int:
 
 
 def test_metrics_arrive_in_cloudwatch(engine: EngineUnderTest, stream_name: str) -> None:
-    put(engine, stream_name, 7)
+    put(engine, stream_name, 3)
+    put(engine, stream_name, 4)
     engine.engine.admin("kinesis/housekeeping", {})
     cloudwatch = engine.client("cloudwatch")
 
-    def incoming() -> float:
+    def incoming() -> list[tuple[float, float]]:
         now = datetime.now(UTC)
         answer = cloudwatch.get_metric_statistics(
             Namespace="AWS/Kinesis",
@@ -53,11 +54,12 @@ def test_metrics_arrive_in_cloudwatch(engine: EngineUnderTest, stream_name: str)
             StartTime=now - timedelta(days=3),
             EndTime=now + timedelta(days=365),
             Period=86_400,
-            Statistics=["Sum"],
+            Statistics=["Sum", "SampleCount"],
         )
-        return sum(float(point["Sum"]) for point in answer["Datapoints"])
+        points = answer["Datapoints"]
+        return [(point["Sum"], point["SampleCount"]) for point in points]
 
-    assert wait_until(incoming, 60) == 7
+    assert wait_until(incoming, 60) == [(7, 2)]
 
 
 def test_shard_limits_are_switched_while_the_engine_runs(
