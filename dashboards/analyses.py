@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 from dashboards.chart_choice import Choice
 
-TOP = 20
-
 
 @dataclass(frozen=True)
 class Analysis:

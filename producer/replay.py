@@ -19,7 +19,6 @@ class Replayed:
     bytes: int = 0
     rejected: int = 0
     seconds: float = 0.0
-    last_timestamp: datetime | None = None
     rejected_rows: list[RejectedRow] = field(default_factory=list)
 
 
@@ -72,7 +71,6 @@ def replay(
         add(item)
         done.events += 1
         done.bytes += len(item.data)
-        done.last_timestamp = item.timestamp
         if progress is not None and done.events % progress_every == 0:
             done.seconds = now() - started_at
             progress(done)

@@ -73,7 +73,6 @@ class Progress:
     """What a consumer has done so far."""
 
     records_processed: int = 0
-    bytes_processed: int = 0
     millis_behind_latest: int | None = None
 
 
@@ -274,7 +273,6 @@ class ShardConsumer:
         size = sum(len(record.data) for record in records)
         if succeeded:
             self.progress.records_processed += len(records)
-            self.progress.bytes_processed += size
         measured = {
             "RecordsProcessed": len(records) if succeeded else 0,
             "DataBytesProcessed": size if succeeded else 0,

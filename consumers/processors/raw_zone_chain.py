@@ -130,10 +130,6 @@ class RawZoneChain:
         waits. None while only the place where this worker began is known to be such a place."""
         return self._durable_through
 
-    @property
-    def waiting_records(self) -> int:
-        return sum(len(segment.lines) for segment in self._segments)
-
     def _append(self, line: Line, now: float) -> None:
         last = self._segments[-1] if self._segments else None
         if last is None or last.hours != line.hours or last.is_full(self._limits):

@@ -43,8 +43,6 @@ class ParsedCounts:
     bytes_consumed: int = 0
     records_processed: int = 0
     records_skipped: int = 0
-    records_truncated: int = 0
-    processing_errors: int = 0
 
 
 class Buffering:
@@ -103,9 +101,8 @@ class Buffering:
             self.counts.records_skipped += 1
             return None
         key = self._partition_key(data)
-        fitting = truncate(data, self._flow.max_record_bytes - len(key), self._terminator)
-        self.counts.records_truncated += len(fitting) < len(data)
-        return AgentRecord(fitting, key)
+        room = self._flow.max_record_bytes - len(key)
+        return AgentRecord(truncate(data, room, self._terminator), key)
 
     def _processed(self, record: bytes) -> bytes | None:
         if self._flow.converter is None:
@@ -113,7 +110,6 @@ class Buffering:
         try:
             converted = self._flow.converter(record)
         except Exception as error:  # noqa: BLE001  (a user's data or plug-in: sent as it is)
-            self.counts.processing_errors += 1
             log.debug("%s: a record is sent unprocessed: %s", self._flow.id, error)
             return record
         self.counts.records_processed += converted is not None

@@ -63,7 +63,9 @@ class OnlineRetail:
     description = "541,909 purchase lines of a British online shop, 2010-12-01 to 2011-12-09."
     citation = (
         "Online Retail, UCI Machine Learning Repository. D. Chen, S. L. Sain and K. Guo, "
-        "Data mining for the online retail industry, 2012, DOI 10.1057/dbm.2012.17. CC BY 4.0."
+        "Data mining for the online retail industry: A case study of RFM model-based customer "
+        "segmentation using data mining, Journal of Database Marketing and Customer Strategy "
+        "Management 19(3), 2012, DOI 10.1057/dbm.2012.17. Licence: CC BY 4.0."
     )
 
     def __init__(self, path: Path | str | None = None, encoding: str = "utf-8") -> None:

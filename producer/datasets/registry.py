@@ -45,6 +45,6 @@ def dataset(name: str, **options: Any) -> DataSet:
     return make(**options)
 
 
-def describe_datasets() -> list[tuple[str, str]]:
-    """Every name with its description, for help texts."""
-    return [(name, make().description) for name, make in DATASETS.items()]
+def describe_datasets() -> list[tuple[str, str, str]]:
+    """Every name with its description and whom to cite, for help texts."""
+    return [(name, make().description, make().citation) for name, make in DATASETS.items()]

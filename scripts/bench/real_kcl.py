@@ -140,10 +140,6 @@ class WorkerProcess:
         return self._log.read_text(errors="replace")
 
     @property
-    def is_real(self) -> bool:
-        return self.name.startswith("real")
-
-    @property
     def pid(self) -> int:
         return self._process.pid
 

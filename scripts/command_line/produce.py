@@ -57,8 +57,8 @@ from scripts.reconcile.rejected_rows import put_rejected_rows
 def produce(connection: Connection, list_them: bool, name: str, as_json: bool, **o: Any) -> None:
     """Play a data set into a stream; a ledger keeps what was acknowledged."""
     if list_them:
-        for known, description in describe_datasets():
-            click.echo(f"{known}: {description}")
+        for known, description, citation in describe_datasets():
+            click.echo(f"{known}: {description}\n  {citation}")
         return
     stream_name = o["stream_name"] or name.replace("-", "_")
     kinesis = connection.client("kinesis")

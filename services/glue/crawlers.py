@@ -33,7 +33,6 @@ KEPT = (
     "CrawlerSecurityConfiguration",
 )
 CRAWLED_TARGETS = ("S3Targets", "CatalogTargets")
-COUNTED = ("TablesCreated", "TablesUpdated", "TablesDeleted")
 #: What a crawler keeps for itself.
 NOT_SHOWN = ("Metrics", "ScheduledAt")
 DEFAULT_POLICY = {
