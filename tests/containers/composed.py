@@ -115,7 +115,7 @@ class Composed:
 
     def all_healthy(self, services: Sequence[str]) -> None:
         for service in services:
-            wait_until(lambda s=service: self.is_healthy(s), 2 * SECONDS, every=0.5)  # type: ignore[misc]
+            wait_until(lambda s=service: self.is_healthy(s), 2 * SECONDS, every=0.5)
 
     def client(self, service: str) -> Any:
         """A boto3 client on this machine, through the published port."""

@@ -87,13 +87,13 @@ def test_a_check_fails_while_what_it_needs_is_away(compose: Composed) -> None:
             assert code == 1, service
             assert "does not answer" in words
         for service in ("consumer", "producer"):
-            wait_until(lambda s=service: compose.run_health_check(s)[0] == 1, SECONDS, every=1)  # type: ignore[misc]
+            wait_until(lambda s=service: compose.run_health_check(s)[0] == 1, SECONDS, every=1)
         assert "Leases have not been renewed" in compose.run_health_check("consumer")[1]
         assert "records wait" in compose.run_health_check("producer")[1]
     finally:
         compose.signal_processes("localstack", "CONT", "localstack.runtime.main")
     for service in LONG_RUNNING:
-        wait_until(lambda s=service: compose.run_health_check(s)[0] == 0, SECONDS, every=1)  # type: ignore[misc]
+        wait_until(lambda s=service: compose.run_health_check(s)[0] == 0, SECONDS, every=1)
 
 
 def test_the_engine_is_not_well_without_its_database(compose: Composed) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -30,7 +31,7 @@ def events(*offsets: float) -> list[Event | RejectedRow]:
     ]
 
 
-def played(items: list[Event | RejectedRow], **how: float) -> list[tuple[str, float]]:
+def played(items: list[Event | RejectedRow], **how: Any) -> list[tuple[str, float]]:
     time, seen = Time(), list[tuple[str, float]]()
 
     def add(event: Event) -> None:

@@ -98,7 +98,7 @@ def pipeline(engine: Any, tmp_path: Path) -> Pipeline:
     return made
 
 
-def test_what_was_produced_and_consumed_adds_up_until_a_row_is_lost(pipeline: Pipeline):
+def test_what_was_produced_and_consumed_adds_up_until_a_row_is_lost(pipeline: Pipeline) -> None:
     assert pipeline.produce("--count", "600")["acknowledged"] == 600
     with pipeline.worker():
         wait_until(lambda: pipeline.items() == 600, seconds=60)
@@ -123,7 +123,9 @@ def test_what_was_produced_and_consumed_adds_up_until_a_row_is_lost(pipeline: Pi
     assert history["KeyCount"] == 2
 
 
-def test_rows_that_are_no_rows_are_kept_with_line_and_reason_and_counted(pipeline: Pipeline):
+def test_rows_that_are_no_rows_are_kept_with_line_and_reason(
+    pipeline: Pipeline,
+) -> None:
     (pipeline.folder / "orders.csv").write_text(ROWS)
     facts = pipeline.produce("--file", str(pipeline.folder / "orders.csv"))
     assert (facts["acknowledged"], facts["rejected"]) == (3, 2)
@@ -141,7 +143,7 @@ def test_rows_that_are_no_rows_are_kept_with_line_and_reason_and_counted(pipelin
     assert (code, proof["rejected_rows"]) == (0, 2)
 
 
-def test_a_poison_record_is_set_aside_and_missing_nowhere(pipeline: Pipeline):
+def test_a_poison_record_is_set_aside_and_missing_nowhere(pipeline: Pipeline) -> None:
     pipeline.produce("--count", "10")
     kinesis = pipeline.engine.client("kinesis")
     kinesis.put_record(StreamName=pipeline.name, Data=b"\xff no JSON", PartitionKey="poison")
@@ -155,7 +157,7 @@ def test_a_poison_record_is_set_aside_and_missing_nowhere(pipeline: Pipeline):
     assert (code, proof["rejected_records"]) == (0, 1)
 
 
-def test_poison_in_an_aggregate_is_set_aside_and_its_neighbours_are_not(pipeline: Pipeline):
+def test_poison_in_an_aggregate_is_set_aside_and_its_neighbours_are_not(pipeline: Pipeline) -> None:
     kinesis = pipeline.engine.client("kinesis")
     provision_stream(kinesis, pipeline.name, 1)
     with (
@@ -231,7 +233,7 @@ def health(url: str) -> tuple[int, dict[str, Any]]:
 
 def test_a_failing_record_goes_to_the_dead_letter_stream_and_the_others_are_processed(
     pipeline: Pipeline,
-):
+) -> None:
     kinesis, letters = pipeline.engine.client("kinesis"), f"{pipeline.name}-dead"
     for name in (pipeline.name, letters):
         provision_stream(kinesis, name, 1)
@@ -258,7 +260,7 @@ def test_a_failing_record_goes_to_the_dead_letter_stream_and_the_others_are_proc
     assert "RecordsProcessed" in {metric["MetricName"] for metric in metrics}
 
 
-def test_a_shard_that_stands_still_makes_the_worker_unhealthy(pipeline: Pipeline):
+def test_a_shard_that_stands_still_makes_the_worker_unhealthy(pipeline: Pipeline) -> None:
     kinesis = pipeline.engine.client("kinesis")
     provision_stream(kinesis, pipeline.name, 1)
     kinesis.put_record(StreamName=pipeline.name, Data=b"poison", PartitionKey="k")
@@ -279,7 +281,7 @@ def test_a_shard_that_stands_still_makes_the_worker_unhealthy(pipeline: Pipeline
 )
 def test_options_of_consume_that_do_not_fit_end_in_one_sentence(
     pipeline: Pipeline, options: tuple[str, ...], sentence: str
-):
+) -> None:
     provision_stream(pipeline.engine.client("kinesis"), pipeline.name, 1)
     told = riacho(
         *("consume", "--stream", pipeline.name, "--processor", f"{__name__}:Fragile"),
@@ -290,7 +292,7 @@ def test_options_of_consume_that_do_not_fit_end_in_one_sentence(
     assert "Traceback" not in told.stderr
 
 
-def test_streams_lists_a_stream_and_its_shards(pipeline: Pipeline):
+def test_streams_lists_a_stream_and_its_shards(pipeline: Pipeline) -> None:
     pipeline.produce("--count", "1")
     listed = json.loads(riacho("streams", "--json", *pipeline.there).stdout)
     assert pipeline.name in [row["stream"] for row in listed]
@@ -298,7 +300,7 @@ def test_streams_lists_a_stream_and_its_shards(pipeline: Pipeline):
     assert [(s["state"], s["share of keys"]) for s in shards] == [("open", "50.0%")] * 2
 
 
-def test_a_query_error_shows_where_in_the_sql(engine: Any):
+def test_a_query_error_shows_where_in_the_sql(engine: Any) -> None:
     told = riacho("query", "SELECT 1,\n  nowhere", "--endpoint-url", engine.endpoint_url)
     assert told.returncode == 1
     assert "COLUMN_NOT_FOUND: line 2:3: Column 'nowhere' cannot be resolved" in told.stderr
@@ -306,7 +308,7 @@ def test_a_query_error_shows_where_in_the_sql(engine: Any):
     assert "Traceback" not in told.stderr
 
 
-def test_athena_answers_the_statements_it_is_piped(engine: Any):
+def test_athena_answers_the_statements_it_is_piped(engine: Any) -> None:
     told = riacho(
         *("athena", "--endpoint-url", engine.endpoint_url),
         typed="SELECT 6 * 7\n  AS answer;\nSELECT nowhere;\nSELECT 'still here' AS state;\n",
@@ -335,14 +337,14 @@ def test_athena_answers_the_statements_it_is_piped(engine: Any):
 )
 def test_a_mistake_ends_in_one_sentence(
     engine: Any, tmp_path: Path, arguments: tuple[str, ...], sentence: str
-):
+) -> None:
     told = riacho(*arguments, "--endpoint-url", engine.endpoint_url, folder=tmp_path)
     assert told.returncode != 0
     assert sentence in told.stderr
     assert "Traceback" not in told.stderr
 
 
-def test_an_application_named_like_another_kind_of_table_is_refused(pipeline: Pipeline):
+def test_an_application_named_like_another_kind_of_table_is_refused(pipeline: Pipeline) -> None:
     """The pipeline's own table has the key `event_id`."""
     provision_stream(pipeline.engine.client("kinesis"), pipeline.name, 1)
     told = riacho(
@@ -357,7 +359,7 @@ def test_an_application_named_like_another_kind_of_table_is_refused(pipeline: Pi
     )
 
 
-def test_without_an_engine_the_way_to_one_is_told(tmp_path: Path):
+def test_without_an_engine_the_way_to_one_is_told(tmp_path: Path) -> None:
     told = riacho("streams", folder=tmp_path)
     assert told.returncode == 6
     assert "riacho up" in told.stderr
@@ -377,7 +379,7 @@ def test_without_an_engine_the_way_to_one_is_told(tmp_path: Path):
 )
 def test_a_worker_that_could_store_nothing_does_not_start(
     pipeline: Pipeline, processor: str, sentence: str
-):
+) -> None:
     provision_stream(pipeline.engine.client("kinesis"), pipeline.name, 1)
     told = riacho("consume", "--stream", pipeline.name, *pipeline.there, "--processor", processor)
     assert told.returncode == 1

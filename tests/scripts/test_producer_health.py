@@ -15,14 +15,14 @@ class Producer:
         return ProducerHealth(lambda: self.added, lambda: self.waiting, lambda: self.now)
 
 
-def test_a_producer_without_waiting_records_is_well_however_long_it_rests():
+def test_a_producer_without_waiting_records_is_well_however_long_it_rests() -> None:
     producer = Producer()
     health = producer.health()
     producer.now += 3_600
     assert health.report()["status"] == "healthy"
 
 
-def test_a_producer_whose_records_are_answered_is_well_though_some_always_wait():
+def test_a_producer_whose_records_are_answered_is_well_though_some_always_wait() -> None:
     producer = Producer()
     health = producer.health()
     for second in range(60):
@@ -30,7 +30,7 @@ def test_a_producer_whose_records_are_answered_is_well_though_some_always_wait()
         assert health.report()["status"] == "healthy"
 
 
-def test_a_producer_that_gets_no_answer_is_unwell_until_one_comes():
+def test_a_producer_that_gets_no_answer_is_unwell_until_one_comes() -> None:
     producer = Producer()
     health = producer.health()
     producer.added = producer.waiting = 7

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts.command_line.doctor import GOOD, LACKING, judge_search
+from scripts.command_line.doctor import judge_search
+from scripts.command_line.finding import GOOD, LACKING
 from tests.conftest import fetch_opensearch
 from tests.scripts.command import riacho
 

@@ -16,7 +16,7 @@ from tests.waiting import wait_until
 
 
 @pytest.mark.slow
-def test_the_demo_loses_nothing_to_a_split_and_a_kill(tmp_path: Path):
+def test_the_demo_loses_nothing_to_a_split_and_a_kill(tmp_path: Path) -> None:
     told = riacho("demo", "--rows", "4000", "--data", str(tmp_path / "demo"), seconds=400)
     assert told.returncode == 0, told.stdout + told.stderr
     assert "worker-1 killed (SIGKILL)" in told.stdout
@@ -26,7 +26,7 @@ def test_the_demo_loses_nothing_to_a_split_and_a_kill(tmp_path: Path):
 
 
 @pytest.mark.slow
-def test_an_interrupted_demo_says_so_and_leaves_nothing_running(tmp_path: Path):
+def test_an_interrupted_demo_says_so_and_leaves_nothing_running(tmp_path: Path) -> None:
     folder = tmp_path / "demo"
     demo = subprocess.Popen(
         [sys.executable, "-m", "scripts.command_line.main", "demo", "--data", str(folder)],
@@ -45,7 +45,7 @@ def test_an_interrupted_demo_says_so_and_leaves_nothing_running(tmp_path: Path):
     wait_until(lambda: not processes_in(tmp_path), seconds=30)
 
 
-def test_the_demo_refuses_a_folder_that_is_not_its_own(tmp_path: Path):
+def test_the_demo_refuses_a_folder_that_is_not_its_own(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("do not delete")
     told = riacho("demo", "--data", str(tmp_path))
     assert told.returncode == 1

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-import aws_kinesis_agg.aggregator  # type: ignore[import-untyped]
+import aws_kinesis_agg.aggregator
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -104,7 +103,7 @@ class Processor:
         self.calls: list[str] = []
         self.seen: list[str] = []
         self.at_shard_end: list[bool] = []
-        self.before: dict[str, Callable[[Any], object]] = {}
+        self.before: dict[str, Callable[..., object]] = {}
         self.checkpoints_the_end = True
 
     def _called(self, name: str, given: object) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import orjson
 import pytest
@@ -24,7 +24,7 @@ def indexes(search_engine: SearchEngine) -> Iterator[Indexes]:
     found.delete()
 
 
-def rows(*documents: dict[str, object]) -> list[Row]:
+def rows(*documents: Mapping[str, object]) -> list[Row]:
     made = [record(n, orjson.dumps(d)) for n, d in enumerate(documents, start=1)]
     return split_rows(made)[0]
 

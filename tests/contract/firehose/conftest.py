@@ -53,7 +53,7 @@ class Firehose:
         return self.create_with(ExtendedS3DestinationConfiguration=wanted)
 
     def create_with(self, **request: Any) -> str:
-        name = request.pop("DeliveryStreamName", self.name())
+        name: str = request.pop("DeliveryStreamName", self.name())
         self.client.create_delivery_stream(DeliveryStreamName=name, **request)
         self.made.append(name)
         wait_until(lambda: self.describe(name)["DeliveryStreamStatus"] == "ACTIVE", self.patience)

@@ -36,18 +36,18 @@ def server() -> Iterator[str]:
         thread.join()
 
 
-def test_all_that_answer_are_no_problem(server: str, capsys: pytest.CaptureFixture[str]):
+def test_all_that_answer_are_no_problem(server: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main("answers", [server, f"{server}/x"]) == 0
     assert main("engine", [server]) == 0
     assert capsys.readouterr().out == ""
 
 
-def test_an_answer_that_is_not_200_is_told_with_its_words(server: str):
+def test_an_answer_that_is_not_200_is_told_with_its_words(server: str) -> None:
     problem = first_problem([urllib.request.Request(f"{server}/bad")])
     assert problem == f"GET {server}/bad answers 503: a sentence"
 
 
-def test_what_does_not_answer_is_told(capsys: pytest.CaptureFixture[str]):
+def test_what_does_not_answer_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound, never listening
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/"
@@ -55,6 +55,6 @@ def test_what_does_not_answer_is_told(capsys: pytest.CaptureFixture[str]):
     assert f"GET {url} does not answer" in capsys.readouterr().out
 
 
-def test_the_engine_is_asked_for_each_service_that_has_a_life_of_its_own():
+def test_the_engine_is_asked_for_each_service_that_has_a_life_of_its_own() -> None:
     asked = [r.get_header("X-amz-target") for r in requests_to_engine("http://engine:1")]
     assert asked == [None, *ENGINE_CALLS]

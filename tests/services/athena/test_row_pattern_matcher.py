@@ -73,7 +73,7 @@ def test_conditions_on_the_match_so_far_are_asked_with_the_rows_they_see() -> No
         measures=[Slot("rows")],
     )  # fmt: skip
     steps = Partition(rules, 3, [[]] * 3).run()
-    asked = [steps.send(None), steps.send(True)]
+    asked = [next(steps), steps.send(True)]
     assert asked == [(1, (1, 0)), (1, (1, 0))]
     with pytest.raises(StopIteration) as stop:
         steps.send(False)

@@ -201,8 +201,12 @@ def test_a_failure_is_tried_three_times_and_then_in_its_dead_letter_queue_and_bu
     here.bury_in(here.queue_arn)
     here.send_to(OnFailure=f"arn:aws:s3:::{here.name}")
     request_id = here.invoke({"fail": True})
-    # The pauses before the retries are over as soon as the clock says so.
-    (letter,) = wait_until(lambda: here.engine.advance_clock(61) and here.messages(), seconds=60)
+
+    def buried() -> list[dict[str, Any]]:
+        here.engine.advance_clock(61)  # the pauses before the retries are over
+        return here.messages()
+
+    (letter,) = wait_until(buried, seconds=60)
     assert json.loads(letter["Body"]) == {"fail": True}
     attributes = {k: v["StringValue"] for k, v in letter["MessageAttributes"].items()}
     assert attributes == {"RequestID": request_id, "ErrorCode": "200", "ErrorMessage": "no"}

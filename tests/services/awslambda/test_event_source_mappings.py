@@ -73,8 +73,8 @@ class Setting:
         answer = self.kinesis.put_records(StreamName=self.stream, Records=records)
         return [record["SequenceNumber"] for record in answer["Records"]]
 
-    def reported(self, is_enough: Callable[[list[dict[str, Any]]], bool]) -> list[dict[str, Any]]:
-        """All reports of the function so far, in order, once they are enough."""
+    def reported(self, is_enough: Callable[..., bool]) -> list[dict[str, Any]]:
+        """All reports of the function so far, in order, once `is_enough(reports)`."""
 
         def look() -> bool:
             self.seen += self.receive(self.reports)
@@ -425,7 +425,7 @@ def test_a_deleted_mapping_is_gone(engine: EngineUnderTest) -> None:
         try:
             here.awslambda.get_event_source_mapping(UUID=mapping)
         except ClientError as error:
-            return error.response["Error"]["Code"] == "ResourceNotFoundException"
+            return bool(error.response["Error"]["Code"] == "ResourceNotFoundException")
         return False
 
     wait_until(is_gone)

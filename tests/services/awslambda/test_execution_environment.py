@@ -49,7 +49,11 @@ def make(tmp_path: Path, launcher: Launcher) -> Iterator[Make]:
         for name, content in {file: source, **(beside or {})}.items():
             (folder / "code" / name).write_bytes(content.encode("latin-1"))
             (folder / "code" / name).chmod(0o755)
-        wanted = {"runtime": "python3.13", "memory_size_in_mb": 128, "timeout_seconds": 30}
+        wanted: dict[str, Any] = {
+            "runtime": "python3.13",
+            "memory_size_in_mb": 128,
+            "timeout_seconds": 30,
+        }
         environment = ExecutionEnvironment(
             FunctionSettings(
                 version="$LATEST",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import uuid
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -131,7 +131,7 @@ def test_a_package_within_a_request_has_at_most_50_megabytes_and_one_in_s3_more(
 ) -> None:
     large, name = stored(53 * MIB), deploy(awslambda, ECHO)
     entity = "RequestEntityTooLargeException"
-    for operation, call in {
+    calls: dict[str, Callable[[], Any]] = {
         "CreateFunction": lambda: deploy(awslambda, ECHO, Code={"ZipFile": large}),
         "UpdateFunctionCode": lambda: awslambda.update_function_code(
             FunctionName=name, ZipFile=large
@@ -139,7 +139,8 @@ def test_a_package_within_a_request_has_at_most_50_megabytes_and_one_in_s3_more(
         "PublishLayerVersion": lambda: awslambda.publish_layer_version(
             LayerName="large", Content={"ZipFile": large}
         ),
-    }.items():
+    }
+    for operation, call in calls.items():
         expected = f"Request must be smaller than 70167211 bytes for the {operation} operation"
         with refused(entity, expected, 413):
             call()

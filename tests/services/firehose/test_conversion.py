@@ -22,7 +22,7 @@ from services.firehose.destinations.s3 import ConversionUnavailable, Converted
 from services.firehose.record import KinesisMetadata, Record, pack
 
 TABLE = {"databaseName": "db", "tableName": "t", "region": "us-east-1", "versionId": "LATEST"}
-PARQUET = {"ParquetSerDe": {}}
+PARQUET: dict[str, Any] = {"ParquetSerDe": {}}
 ORC: dict[str, Any] = {"OrcSerDe": {}}
 
 
@@ -230,7 +230,7 @@ def test_parquet_is_what_pandas_and_duckdb_open(tmp_path: Any) -> None:
     file = tmp_path / "part.parquet"
     file.write_bytes(converted.content)
     assert list(pd.read_parquet(file)["id"]) == list(range(9))
-    (counted,) = duckdb.sql(f"SELECT sum(id), max(moment) FROM '{file}'").fetchall()
+    counted = duckdb.execute(f"SELECT sum(id), max(moment) FROM '{file}'").fetchone()
     assert counted == (36, datetime(1970, 1, 1, 0, 0, 8))
     metadata = pq.ParquetFile(io.BytesIO(converted.content)).metadata
     assert metadata.row_group(0).column(0).compression == "SNAPPY"

@@ -105,7 +105,7 @@ def test_a_long_file_cut_anywhere_is_known_by_its_beginning() -> None:
 
 
 def hadoop_snappy(content: bytes) -> bytes:
-    packed = pa.Codec("snappy").compress(content, asbytes=True)
+    packed: bytes = pa.Codec("snappy").compress(content, asbytes=True)
     return struct.pack(">II", len(content), len(packed)) + packed
 
 

@@ -83,7 +83,9 @@ def test_the_file_is_imported_over_what_is_there() -> None:
     head = f"Content-Type: {sent.headers['content-type']}\r\n\r\n".encode()
     (part,) = message_from_bytes(head + sent.body, policy=HTTP).iter_parts()
     assert part.get_filename() == "saved_objects.ndjson"
-    assert part.get_payload(decode=True).strip() == SAVED_OBJECTS.read_bytes().strip()
+    content = part.get_payload(decode=True)
+    assert isinstance(content, bytes)
+    assert content.strip() == SAVED_OBJECTS.read_bytes().strip()
     assert json.loads(landing.body)["changes"]["defaultRoute"] == "/app/dashboards#/view/riacho"
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from producer.agent.log_formats import LOG_FORMATS
-from producer.datasets import dataset
+from producer.datasets import Ecommerce
 from producer.ledger import summarize
 from services.opensearch.dashboards import saved_objects
 from services.opensearch.panels import TimeRange, panel_queries
@@ -71,7 +71,7 @@ def test_clickstream_panels_show_what_the_ledger_and_the_events_say(
         worker.terminate()
         assert worker.wait(60) == 0
 
-    events = [json.loads(event.data) for event in dataset("ecommerce").events(CLICKS)]
+    events = [json.loads(event.data) for event in Ecommerce().events(CLICKS)]
     assert indexes.panel("ecommerce-events") == {(): summarize(ledger).acknowledged}
     assert indexes.panel("ecommerce-visitors") == {(): len({e["custid"] for e in events})}
     assert indexes.panel("ecommerce-devices") == counted(events, "device")

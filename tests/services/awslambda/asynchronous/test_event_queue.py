@@ -90,9 +90,9 @@ def test_retries_come_when_the_clock_says_so(world: World) -> None:
     functions = Functions(lambda _: FAILED)
     world.queue(functions).put(world.now())
     for tries in (1, 2, 3):
-        wait_until(lambda tries=tries: len(functions.attempts) == tries)  # type: ignore[misc]
+        wait_until(lambda tries=tries: len(functions.attempts) == tries)
         if tries < 3:
-            wait_until(lambda tries=tries: world.kept()[0].retries == tries)  # type: ignore[misc]
+            wait_until(lambda tries=tries: world.kept()[0].retries == tries)
             world.clock.advance(121)
     wait_until(lambda: not world.kept())
     assert functions.told == [("r-1", "RetriesExhausted")]

@@ -119,7 +119,7 @@ def test_nothing_is_lost_or_doubled_when_opensearch_is_killed_on_the_way(
 
     def is_back() -> bool:
         state = search_engine.search_state()
-        return state["starts"] > before["starts"] and state["state"] == "running"
+        return bool(state["starts"] > before["starts"] and state["state"] == "running")
 
     wait_until(is_back, 180, 0.2)
 

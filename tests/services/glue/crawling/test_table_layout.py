@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import string
+from collections.abc import Mapping
 
 import pytest
 from hypothesis import given
@@ -31,7 +32,7 @@ CSV = classify(b"1,2\n3,4\n", False, "a")
 UNKNOWN = classify(b"one line", False, "a")
 
 
-def tables(files: dict[str, Found | None], **grouping: object) -> dict[str, FoundTable]:
+def tables(files: Mapping[str, Found | None], **grouping: object) -> dict[str, FoundTable]:
     crawled = [CrawledFile(key, 10, found) for key, found in files.items()]
     found = find_tables("lake", "", crawled, Grouping(**grouping))  # type: ignore[arg-type]
     return {table.location.key: table for table in found}

@@ -22,7 +22,7 @@ ON_DEMAND = {"StreamModeDetails": {"StreamMode": "ON_DEMAND"}}
 def test_the_default_mode_is_provisioned(
     properties: dict[str, Any], mode: str, shard_count: int | None
 ) -> None:
-    wanted = {"StreamName": "s", "StreamModeDetails": {"StreamMode": mode}}
+    wanted: dict[str, Any] = {"StreamName": "s", "StreamModeDetails": {"StreamMode": mode}}
     wanted |= {"ShardCount": shard_count} if shard_count else {}
     assert creation({"Name": "s", **properties}) == wanted
 

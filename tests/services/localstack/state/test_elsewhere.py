@@ -12,7 +12,7 @@ from services.localstack.environment import ENGINE_PYTHON, ROOT
 from services.localstack.state import archive
 from services.localstack.state.frozen import engine_versions
 from services.settings import Settings
-from tests.services.awslambda.functions import invoke
+from tests.services.awslambda.functions import invoke, wait_until_active
 from tests.services.localstack.state import load
 from tests.services.localstack.state.load import Clients
 from tests.services.localstack.state.test_restart import kill
@@ -110,7 +110,7 @@ def test_functions_that_an_older_engine_kept_are_there(tmp_path: Path) -> None:
     with start(settings) as engine:
         aws = Clients(engine.endpoint_url)
         load.make_function(aws, "older", Environment={"Variables": {"FILE": os.devnull}})
-        load.wait_until_active(aws.functions, "older")
+        wait_until_active(aws.functions, "older")
         kill(engine)
     former = [str(ENGINE_PYTHON), "-c", FORMER, str(settings.data_dir)]
     subprocess.run(former, check=True, cwd=ROOT, timeout=60)
