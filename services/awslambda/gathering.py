@@ -53,12 +53,17 @@ class Gathering[Gathered]:
             with self._changed:
                 self._changed.wait_for(lambda: bool(self._gathered))
             pause.wait(seconds)
-            with self._changed:
-                gathered, self._gathered = self._gathered, self._empty()
             began = time.monotonic()
-            try:
-                self._send(gathered)
-            except Exception:
-                LOG.exception("The %s could not send what it gathered", self._name)
+            self.send_now()
             wanted = (time.monotonic() - began) * _GATHER_PER_SENDING
             seconds = max(self._seconds, min(_LONGEST_GATHER_SECONDS, wanted))
+
+    def send_now(self) -> None:
+        """Send what there is, in this thread."""
+        with self._changed:
+            gathered, self._gathered = self._gathered, self._empty()
+        try:
+            if gathered:
+                self._send(gathered)
+        except Exception:
+            LOG.exception("The %s could not send what it gathered", self._name)

@@ -1,0 +1,1 @@
+"""SQS, with what CloudWatch is told of it gathered."""
