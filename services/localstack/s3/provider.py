@@ -8,7 +8,6 @@ import logging
 import pickle
 import sqlite3
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +18,7 @@ from localstack.services.plugins import Service, aws_provider
 from services.localstack.running import running
 from services.localstack.s3.journal import Journal, JournalRefused, Row
 from services.localstack.state import pickling
+from services.localstack.state.set_aside import set_aside
 
 LOG = logging.getLogger(__name__)
 
@@ -64,9 +64,7 @@ def _durable() -> Any:
     try:
         memory = _load(folder)
     except UNREADABLE as why:
-        aside = folder.with_name(f"s3.set-aside-{time.time_ns()}")
-        folder.rename(aside)
-        LOG.error("S3 starts empty: what it kept cannot be read (%s). It is in %s.", why, aside)
+        set_aside(folder, "S3", why)
         memory = _load(folder)
     store = BodyStore(folder / "bodies")
     # Millions of files take a while to look through: nobody waits for it.

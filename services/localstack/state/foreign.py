@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from services.localstack.state import pieces
 from services.localstack.state.pickling import OURS, PLAIN
 
 _STATE = "services.localstack.state."
@@ -64,17 +65,26 @@ def check(folder: Path) -> None:
                 _check(file.relative_to(folder), content)
 
 
-def _contents(file: Path, place: Path) -> Iterator[bytes]:
+def _contents(file: Path, place: Path) -> list[bytes]:
+    """What an engine reads at once: a row, or a state's pieces."""
+    found = list(_rows(file, place))
+    if place.parts[0] != "state":
+        return [content for _, content in found]
+    alone = [content for name, content in found if not name.startswith(pieces.PREFIX)]
+    return [*alone, *pieces.joined(found).values()]
+
+
+def _rows(file: Path, place: Path) -> Iterator[tuple[str, bytes]]:
     try:
         with closing(sqlite3.connect(file)) as database:
             database.execute("PRAGMA trusted_schema=OFF")
             odd = "SELECT type FROM sqlite_master WHERE type NOT IN ('table', 'index')"
             if (found := database.execute(odd).fetchone()) is not None:
                 raise ForeignRefused(f"{place} with a {found[0]}")
-            for (content,) in database.execute("SELECT content FROM rows"):
-                if not isinstance(content, bytes):
+            for name, content in database.execute("SELECT name, content FROM rows"):
+                if not isinstance(name, str) or not isinstance(content, bytes):
                     raise ForeignRefused(f"{place} with a row that is no state")
-                yield content
+                yield name, content
     except sqlite3.DatabaseError as error:
         raise ForeignRefused(f"{place}, which cannot be read ({error})") from None
 

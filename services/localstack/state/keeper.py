@@ -20,12 +20,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from services.localstack.state import pickling
+from services.localstack.state.pieces import PREFIX, cut, joined
 from services.localstack.state.rows import StateRefused, StateRows
+from services.localstack.state.set_aside import set_aside
 
 LOG = logging.getLogger(__name__)
 
-#: Before the names of the rows that the keeper writes.
-PREFIX = "store/"
 #: A service that takes longer than this to write is written after the answer.
 AT_ONCE_SECONDS = 0.05
 #: How long after a change the others are written; several changes make one write.
@@ -63,7 +63,7 @@ class _Service:
     kept: Kept
     file: StateRows
     lock: threading.RLock = field(default_factory=threading.RLock)
-    #: Digest of each row as it is on disk.
+    #: Digest of each piece as it is on disk.
     digests: dict[str, bytes] = field(default_factory=dict)
     #: Numbers of changes, and up to which they are written.
     changes: itertools.count[int] = field(default_factory=itertools.count)
@@ -99,10 +99,7 @@ class Keeper:
             loaded = self._load(name, kept)
         except UNREADABLE as why:
             kept.forget()
-            aside = self._set_aside(name)
-            LOG.error(
-                "%s starts empty: what it kept cannot be read (%s). It is in %s.", name, why, aside
-            )
+            set_aside(self.file_of(name), name, why)
             loaded = self._load(name, kept)
         with self._lock:
             self._services[name] = loaded
@@ -113,24 +110,14 @@ class Keeper:
         file = StateRows(self.file_of(name), self._made_by, sync=self._sync)
         loaded = _Service(kept, file)
         try:
-            contents = dict(file.below(PREFIX))
-            kept.put_back(
-                (key.removeprefix(PREFIX), pickling.loads(content))
-                for key, content in contents.items()
-            )
+            rows = file.below(PREFIX)
+            kept.put_back((key, pickling.loads(content)) for key, content in joined(rows).items())
             kept.bring_back_own_rows(file)
         except BaseException:
             file.close()
             raise
-        loaded.digests = {key: _digest(content) for key, content in contents.items()}
+        loaded.digests = {key: _digest(content) for key, content in rows}
         return loaded
-
-    def _set_aside(self, name: str) -> Path:
-        aside = self._folder / f"{name}.set-aside-{time.time_ns()}"
-        aside.mkdir(mode=0o700)
-        for file in self._folder.glob(f"{name}.sqlite3*"):
-            file.rename(aside / file.name)
-        return aside
 
     def changed(self, name: str) -> None:
         """A call has changed a service: write it now when that is fast, soon otherwise.
@@ -172,6 +159,8 @@ class Keeper:
         self._stopped = True
         self._wake.set()
         self.save_all()
+        for service in list(self._services.values()):
+            service.file.settle()
 
     def close(self) -> None:
         """Write everything and let go of the files; the services must not be used any more."""
@@ -220,18 +209,16 @@ class Keeper:
             began = time.thread_time()
             service.changed = False
             new: list[tuple[str, bytes]] = []
-            seen = set()
+            digests = {}
             for name, value in service.kept.rows():
-                key, content = PREFIX + name, _dumps(value)
-                seen.add(key)
-                if service.digests.get(key) != _digest(content):
-                    new.append((key, content))
-            gone = [key for key in service.digests if key not in seen]
+                for key, content in cut(name, _dumps(value)):
+                    digests[key] = digest = _digest(content)
+                    if service.digests.get(key) != digest:
+                        new.append((key, content))
+            gone = [key for key in service.digests if key not in digests]
             if new or gone:
                 service.file.write(new, gone)
-                service.digests.update((key, _digest(content)) for key, content in new)
-                for key in gone:
-                    del service.digests[key]
+                service.digests = digests
             service.seconds = time.thread_time() - began
 
 
@@ -262,4 +249,4 @@ def _dumps(value: Any) -> bytes:
 
 
 def _digest(content: bytes) -> bytes:
-    return hashlib.blake2b(content, digest_size=16).digest()
+    return hashlib.sha256(content).digest()  # processors have an instruction for it

@@ -27,8 +27,9 @@ class Outbox:
         return name
 
     def remove(self, name: str) -> None:
-        """It has arrived, or nobody will ever take it."""
-        self._rows.write([], [name])
+        """It has arrived, or nobody will ever take it. Written shortly after, with others: what
+        arrived just before `kill -9` may be sent again."""
+        self._rows.remove_soon(name)
 
     def waiting(self) -> Iterator[tuple[str, Any]]:
         """What has not arrived, oldest first."""

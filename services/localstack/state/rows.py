@@ -1,4 +1,4 @@
-"""One service's state on disk: named rows in one SQLite file, written all or nothing. Pure.
+"""One service's state on disk: named rows in one SQLite file, written all or nothing.
 
 SQLite's write-ahead log makes a change durable against `kill -9` without rewriting what did not
 change, and keeps the file whole over a power cut; `sync` also keeps the last changes over it.
@@ -8,11 +8,16 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import batched
 from pathlib import Path
+from typing import Any
 
-#: The form of the file; another number is another, unreadable, form.
-VERSION = 1
+#: The form of the file. The first had no pieces (see `pieces`) and is read as well; another number
+#: is another, unreadable, form.
+VERSION = 2
+_READ = (1, VERSION)
 #: "Ria" and a dot: SQLite keeps this number for whoever made the file.
 APPLICATION_ID = 0x5269612E
 
@@ -20,6 +25,14 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS rows (name TEXT PRIMARY KEY, content BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS made_by (name TEXT PRIMARY KEY, version TEXT NOT NULL) WITHOUT ROWID;
 """
+
+#: The beginning, a row's part and the end of a statement for many rows.
+_PUT = ("INSERT OR REPLACE INTO rows VALUES ", "(?, ?)", "")
+_REMOVE = ("DELETE FROM rows WHERE name IN (", "?", ")")
+#: SQLite keeps a few statements prepared, whose length is the number of rows.
+_IN_A_STATEMENT = 50
+#: What leaves soon is gone after so long.
+SOON_SECONDS = 0.05
 
 
 class StateRefused(RuntimeError):
@@ -33,6 +46,10 @@ class StateRows:
     def __init__(self, file: Path, made_by: Mapping[str, str], *, sync: bool = False) -> None:
         self.file = file
         self._lock = threading.Lock()
+        self._leaving: list[str] = []
+        self._left = threading.Event()
+        self._remover: threading.Thread | None = None
+        self._settled = False
         self._database = sqlite3.connect(file, check_same_thread=False, isolation_level=None)
         try:
             self._prepare(dict(made_by), sync)
@@ -46,8 +63,8 @@ class StateRows:
         is_new = not execute("SELECT name FROM sqlite_master").fetchone()
         if not is_new and application != APPLICATION_ID:
             raise StateRefused("it is not a state file")
-        if not is_new and version != VERSION:
-            raise StateRefused(f"it has version {version}, this engine reads {VERSION}")
+        if not is_new and version not in _READ:
+            raise StateRefused(f"it has version {version}, this engine reads up to {VERSION}")
         execute("PRAGMA journal_mode=WAL")
         execute(f"PRAGMA synchronous={'FULL' if sync else 'NORMAL'}")
         with self._database:
@@ -67,12 +84,55 @@ class StateRows:
 
     def write(self, rows: Iterable[tuple[str, bytes]], removed: Iterable[str] = ()) -> None:
         """Put and remove rows, all or nothing. Raises sqlite3.Error and changes nothing then."""
-        with self._lock, self._database:
-            self._database.execute("BEGIN IMMEDIATE")
-            self._database.executemany(
-                "DELETE FROM rows WHERE name = ?", [(name,) for name in removed]
-            )
-            self._database.executemany("INSERT OR REPLACE INTO rows VALUES (?, ?)", rows)
+        names = [(name,) for name in removed]
+        steps = [*_in_batches(_REMOVE, names), *_in_batches(_PUT, rows)]
+        with self._lock:
+            if len(steps) == 1:
+                # Each statement lets go of Python's lock, and getting it back may take a while.
+                self._database.execute(*steps[0])
+                return
+            with self._database:
+                self._database.execute("BEGIN IMMEDIATE")
+                for statement, values in steps:
+                    self._database.execute(statement, values)
+
+    def remove_soon(self, name: str) -> None:
+        """Remove a row within `SOON_SECONDS`, together with others: for what may be there again
+        after `kill -9`. While the disk is full it stays, and is tried again."""
+        with self._lock:
+            self._leaving.append(name)
+            if self._settled:
+                self._remove_leaving()
+            elif self._remover is None:
+                self._remover = threading.Thread(
+                    target=self._remove, name=f"{self.file.stem}-removals", daemon=True
+                )
+                self._remover.start()
+        self._left.set()
+
+    def settle(self) -> None:
+        """What leaves soon leaves now: the process is about to end."""
+        with self._lock:
+            self._settled = True
+            self._remove_leaving()
+
+    def _remove(self) -> None:
+        while not self._settled:
+            self._left.wait()
+            time.sleep(SOON_SECONDS)
+            with self._lock:
+                self._left.clear()
+                self._remove_leaving()
+            if self._leaving:
+                self._left.set()
+
+    def _remove_leaving(self) -> None:
+        try:
+            for statement, values in _in_batches(_REMOVE, [(n,) for n in self._leaving]):
+                self._database.execute(statement, values)
+        except sqlite3.Error:
+            return  # full: they may be there again after a restart, as after `kill -9`
+        self._leaving.clear()
 
     def remove_below(self, prefix: str) -> None:
         """Remove every row whose name begins so."""
@@ -90,8 +150,19 @@ class StateRows:
             ).fetchall()
 
     def close(self) -> None:
+        self.settle()
+        self._left.set()
         with self._lock:
             self._database.close()
+
+
+def _in_batches(
+    statement: tuple[str, str, str], values: Iterable[Sequence[Any]]
+) -> Iterator[tuple[str, list[Any]]]:
+    """As few statements as there can be, with their parameters."""
+    begin, each, end = statement
+    for some in batched(values, _IN_A_STATEMENT, strict=False):
+        yield begin + ", ".join([each] * len(some)) + end, [v for value in some for v in value]
 
 
 _MARKS = ("application_id", "user_version")

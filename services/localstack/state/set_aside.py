@@ -12,7 +12,8 @@ LOG = logging.getLogger(__name__)
 
 
 def set_aside(file: Path, whose: str, why: object) -> None:
-    """Move a file, and what SQLite keeps beside it, and say so in the engine's log."""
+    """Move a file, and what SQLite keeps beside it, or a folder, and say so in the engine's log:
+    `sqs.sqlite3` goes into `sqs.sqlite3.set-aside-…/`."""
     aside = file.with_name(f"{file.name}.set-aside-{time.time_ns()}")
     aside.mkdir(mode=0o700)
     for each in (file, file.with_name(f"{file.name}-wal"), file.with_name(f"{file.name}-shm")):

@@ -23,6 +23,7 @@ from services.localstack.state.archive import ArchiveRefused
 from services.localstack.state.foreign import ForeignRefused
 from services.localstack.state.keeper import Keeper
 from services.localstack.state.pickling import dumps
+from services.localstack.state.pieces import cut
 from services.localstack.state.rows import StateRows
 from services.settings import from_environment
 from tests.services.localstack.state.test_pickling import Evil
@@ -46,6 +47,8 @@ EVIL = {
     "as a key": {Evil(os.system, "true"): 1},
     "a chain": Evil(Evil, os.system, "true"),
 }
+
+EVIL_AFTER_A_WHILE = pickle.dumps(["x" * 20_000, EVIL["os"]])
 
 
 def state(folder: Path, place: str, content: bytes) -> Path:
@@ -84,6 +87,29 @@ def test_an_archive_that_would_call_something_is_refused(
         archive.load(tmp_path / "lab.tgz", tmp_path / "data", MADE_BY)
     assert not archive.has_state(tmp_path / "data")
     assert not Path("/tmp/never").exists()
+
+
+def test_pieces_are_looked_at_together(tmp_path: Path) -> None:
+    for name, content in (("good", dumps(["x" * 20_000, 1])), ("evil", EVIL_AFTER_A_WHILE)):
+        (tmp_path / name / "state").mkdir(parents=True)
+        rows = StateRows(tmp_path / name / "state/sns.sqlite3", MADE_BY)
+        rows.write(cut("0", content))
+        rows.close()
+    foreign.check(tmp_path / "good")
+    with pytest.raises(ForeignRefused, match=r"would call or name (posix|os)\.system"):
+        foreign.check(tmp_path / "evil")
+
+
+def test_objects_whose_names_look_like_pieces_are_looked_at_one_by_one(tmp_path: Path) -> None:
+    (tmp_path / "s3").mkdir()
+    journal = Journal(tmp_path / "s3/journal.sqlite3")
+    evil = pickle.dumps(EVIL["os"])
+    journal.write(
+        [Row("object", "b", "store/a", dumps(1)), Row("object", "b", "store/a#000001", evil)]
+    )
+    journal.close()
+    with pytest.raises(ForeignRefused, match=r"would call or name (posix|os)\.system"):
+        foreign.check(tmp_path)
 
 
 @pytest.mark.parametrize("place", PLACES)

@@ -101,7 +101,7 @@ def test_what_cannot_be_read_is_set_aside_and_the_service_starts_empty(
     keeper, notes = kept(tmp_path)
     assert notes.values == {}
     assert "notes starts empty" in caplog.text
-    (aside,) = tmp_path.glob("notes.set-aside-*")
+    (aside,) = tmp_path.glob("notes.sqlite3.set-aside-*")
     assert (aside / "notes.sqlite3").exists()
     notes.values["a"] = "new"
     keeper.changed("notes")
