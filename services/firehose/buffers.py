@@ -6,7 +6,8 @@ running and when the journal is read again after a restart.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -87,6 +88,9 @@ class Buffers:
         self.open: dict[str, Buffer] = {}
         self.deliveries: dict[str, Delivery] = {}
         self.positions: dict[str, str] = {}
+        #: How many groups of each journal segment somebody still needs: what a delivery costs at
+        #: its end must not depend on how many others are under way.
+        self._needed: Counter[int] = Counter()
 
     def apply(self, entry: Entry, now: float) -> None:
         """One journal entry. Header keys, all but `at` (when it was written) optional:
@@ -99,17 +103,25 @@ class Buffers:
         header = entry.header
         self.positions.update(header.get("positions", {}))
         if "consumed" in header:
-            self._take(INCOMING, tuple(header["consumed"]))
+            self._release(self._take(INCOMING, tuple(header["consumed"])))
         if "delivered" in header:
-            self.deliveries.pop(header["delivered"], None)
+            over = self.deliveries.pop(header["delivered"], None)
+            self._release(over.groups if over else ())
         for names, group in zip(header.get("into", ()), entry.groups, strict=True):
             for name in names:
                 # A clock that was ahead before a restart must not hold a buffer back.
                 came_at = min(header["at"], now)
                 opened_at = min(header.get("opened", came_at), now)
                 self.open.setdefault(name, Buffer(opened_at)).add(group, came_at)
+                self._needed[group.segment] += 1
         if "closed" in header:
             self._close(header["closed"], header["at"])
+
+    def _release(self, groups: Sequence[Group]) -> None:
+        for group in groups:
+            self._needed[group.segment] -= 1
+            if not self._needed[group.segment]:
+                del self._needed[group.segment]
 
     def _take(self, name: str, last: tuple[int, int]) -> list[Group]:
         buffer = self.open.get(name)
@@ -141,9 +153,7 @@ class Buffers:
 
     def oldest_segment(self, last_segment: int) -> int:
         """The oldest journal segment that somebody still needs."""
-        groups = [buffer.groups[0] for buffer in self.open.values()]
-        groups += [delivery.groups[0] for delivery in self.deliveries.values()]
-        return min((group.segment for group in groups), default=last_segment)
+        return min(self._needed, default=last_segment)
 
     def partitions(self) -> set[str]:
         """The partitions of the destination that hold undelivered records."""

@@ -168,7 +168,7 @@ def _failure(record: Record, error: ValueError, schema: Schema, now: float) -> F
         ended_at=now,
         data_catalog_table=schema.data_catalog_table,
     )
-    return FailedRecord(FORMAT_CONVERSION_FAILED, line)
+    return FailedRecord(FORMAT_CONVERSION_FAILED, line, len(record.data))
 
 
 def _write_parquet(table: Any, target: Any, options: Mapping[str, Any]) -> None:

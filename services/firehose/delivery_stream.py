@@ -24,6 +24,7 @@ from services.firehose.destinations.destination import (
 )
 from services.firehose.errors import ServiceUnavailable
 from services.firehose.metrics import Metrics
+from services.firehose.partitioning import MAX_ACTIVE_PARTITIONS
 from services.firehose.processing import Processing
 from services.firehose.record import Record, unpack
 from services.firehose.stream_data import StreamData
@@ -108,7 +109,9 @@ class DeliveryStream:
             into = [name for _, name in both]
             opened = self.data.put_apart(both, now)
         size = sum(map(len, contents))
-        self._at.metrics.add(self.identity, IncomingRecords=len(contents), IncomingBytes=size)
+        self._at.metrics.add(
+            self.identity, IncomingRecords=len(contents), IncomingBytes=size, IncomingPutRequests=1
+        )
         self._nudge_if(opened, into, now)
 
     def accept(self, records: Sequence[Record], positions: Mapping[str, str]) -> None:
@@ -249,8 +252,9 @@ class DeliveryStream:
             self.nudge()
 
     def _report_processing(self, processed: Any, partition_count: int) -> None:
-        counts = {"SucceedProcessing_Records": processed.succeeded, **processed.metrics}
+        counts = {**processed.metrics}
         if self.configuration.is_partitioned:
+            counts["ActivePartitionsLimit"] = MAX_ACTIVE_PARTITIONS
             counts["PartitionCount"] = partition_count
             counts["PartitionCountExceeded"] = int(processed.partition_limit_exceeded)
         self._at.metrics.add(self.identity, **counts)
@@ -288,18 +292,47 @@ class DeliveryStream:
             values[f"{metric}_Records"] = outcome.records
             values[f"{metric}_Bytes"] = outcome.size
             values[f"{metric}_DataFreshness"] = max(0, self._now() - delivery.oldest_arrival)
-        if self.configuration.converts and delivery.buffer.startswith(DESTINATION):
-            failed = len(outcome.failed) if isinstance(outcome, Delivered) else 0
-            values["FailedConversion_Records"] = failed
-            values["SucceedConversion_Records"] = values.get(f"{metric}_Records", 0)
+        if delivery.buffer.startswith(DESTINATION):
+            values |= self._of_destination(delivery, outcome)
         self._at.metrics.add(self.identity, **values)
         if outcome.error is not None:
             self._error_log.write([outcome.error], self.configuration)
 
+    def _of_destination(
+        self, delivery: Delivery, outcome: Delivered | TryAgain
+    ) -> dict[str, float]:
+        """What only some destinations report of an attempt."""
+        values: dict[str, float] = {}
+        metric, is_over = self.configuration.kind.metric_name, isinstance(outcome, Delivered)
+        if self.configuration.converts and isinstance(outcome, Delivered):
+            failed = sum(failure.size for failure in outcome.failed)
+            values["FailedConversion_Records"] = len(outcome.failed)
+            values["FailedConversion_Bytes"] = failed
+            values["SucceedConversion_Records"] = outcome.records
+            values["SucceedConversion_Bytes"] = outcome.size - failed
+        if self.configuration.is_partitioned and is_over:
+            seconds = max(1.0, delivery.closed_at - delivery.oldest_arrival)
+            values["PerPartitionThroughput"] = sum(g.size for g in delivery.groups) / seconds
+            values["DeliveryToS3_ObjectCount"] = 1
+        if metric == "DeliveryToHttpEndpoint":
+            values[f"{metric}_ProcessedRecords"] = sum(g.record_count for g in delivery.groups)
+            values[f"{metric}_ProcessedBytes"] = sum(g.size for g in delivery.groups)
+        if self.configuration.kind.is_search:
+            code = outcome.error.code if outcome.error else ""
+            values[f"{metric}_AuthFailure"] = int(code in ("401", "403"))
+            values[f"{metric}_DeliveryRejected"] = int(is_over and bool(outcome.error))
+        return values
+
+    def count(self, **values: float) -> None:
+        """Add to this stream's metrics."""
+        self._at.metrics.add(self.identity, **values)
+
     def _metric_name(self, buffer: str) -> str:
+        kind = self.configuration.kind
         if buffer.startswith(DESTINATION):
-            return self.configuration.kind.metric_name
-        return "BackupToS3" if buffer == BACKUP else "DeliveryToS3"
+            return kind.metric_name
+        # A search destination's backup of all documents has no metrics of its own.
+        return "BackupToS3" if buffer == BACKUP and not kind.is_search else "DeliveryToS3"
 
     def _now(self) -> float:
         return self._at.clock.now()

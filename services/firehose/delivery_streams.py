@@ -7,6 +7,7 @@ import logging
 import os
 import shutil
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -194,13 +195,15 @@ class DeliveryStreams:
         return stream.data.partitions() if stream else set()
 
     def put_record(self, request: Request, region: str, account_id: str) -> dict[str, Any]:
+        started = time.perf_counter()
         contents = [request["Record"]["Data"]]
         entry = self._find(request["DeliveryStreamName"], region, account_id)
         self.put(entry.identity.name, contents, region=region, account_id=account_id)
-        self._count_call(entry, "PutRecord", contents)
+        self._count_call(entry, "PutRecord", contents, started)
         return {"RecordId": record_ids(1)[0], "Encrypted": entry.is_encrypted}
 
     def put_record_batch(self, request: Request, region: str, account_id: str) -> dict[str, Any]:
+        started = time.perf_counter()
         contents = [record["Data"] for record in request["Records"]]
         check_batch_size(contents)
         entry = self._find(request["DeliveryStreamName"], region, account_id)
@@ -216,15 +219,21 @@ class DeliveryStreams:
                 "Encrypted": False,
                 "RequestResponses": [refused] * len(contents),
             }
-        self._count_call(entry, "PutRecordBatch", contents)
+        self._count_call(entry, "PutRecordBatch", contents, started)
         return {
             "FailedPutCount": 0,
             "Encrypted": entry.is_encrypted,
             "RequestResponses": [{"RecordId": each} for each in record_ids(len(contents))],
         }
 
-    def _count_call(self, entry: Entry, call: str, contents: Sequence[bytes]) -> None:
-        counts = {f"{call}_Requests": 1, f"{call}_Bytes": sum(map(len, contents))}
+    def _count_call(
+        self, entry: Entry, call: str, contents: Sequence[bytes], started: float
+    ) -> None:
+        counts: dict[str, float] = {
+            f"{call}_Requests": 1,
+            f"{call}_Bytes": sum(map(len, contents)),
+            f"{call}_Latency": (time.perf_counter() - started) * 1000,
+        }
         if call == "PutRecordBatch":
             counts[f"{call}_Records"] = len(contents)
         self._metrics.add(entry.identity, **counts)
@@ -239,7 +248,13 @@ class DeliveryStreams:
         if answer is None:
             raise UnknownOperation(f"Firehose has no operation {operation}.")
         constraints.check(operation, dict(request))
-        return answer(self, request, region, account_id)
+        started = time.perf_counter()
+        found = answer(self, request, region, account_id)
+        if (name := _MEASURED.get(operation)) is not None:
+            entry = self._find(request["DeliveryStreamName"], region, account_id)
+            millis = (time.perf_counter() - started) * 1000
+            self._metrics.add(entry.identity, **{f"{name}_Requests": 1, f"{name}_Latency": millis})
+        return found
 
     def create(self, request: Request, region: str, account_id: str) -> dict[str, Any]:
         name = request["DeliveryStreamName"]
@@ -420,6 +435,11 @@ class DeliveryStreams:
                 LOG.exception("CloudWatch refused the metrics of delivery streams")
 
 
+#: Operations with metrics of their own, and what these are called.
+_MEASURED = {
+    "DescribeDeliveryStream": "DescribeDeliveryStream",
+    "UpdateDestination": "UpdateDeliveryStream",
+}
 _OPERATIONS: dict[str, Callable[[DeliveryStreams, Request, str, str], dict[str, Any]]] = {
     "CreateDeliveryStream": DeliveryStreams.create,
     "DeleteDeliveryStream": DeliveryStreams.delete,

@@ -27,6 +27,11 @@ class DestinationType:
     backs_up_everything: frozenset[str] = field(default_factory=frozenset)
 
     @property
+    def is_search(self) -> bool:
+        """OpenSearch, Elasticsearch or OpenSearch Serverless."""
+        return self.defaults.get("S3BackupMode") == "FailedDocumentsOnly"
+
+    @property
     def configuration(self) -> str:
         return f"{self.name}DestinationConfiguration"
 

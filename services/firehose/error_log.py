@@ -51,9 +51,26 @@ class CloudWatchErrorLog:
     def _event(self, error: DeliveryError, configuration: Configuration) -> dict[str, Any]:
         message = {
             "deliveryStreamARN": self._stream.arn,
-            "destination": configuration.bucket["BucketARN"],
+            "destination": _destination(configuration, error),
             "deliveryStreamVersionId": configuration.version_id,
             "message": error.message,
             "errorCode": error.code,
         }
+        if transform := configuration.processors.transform:
+            message["processor"] = transform.lambda_arn
         return {"timestamp": int(self._clock.now() * 1000), "message": json.dumps(message)}
+
+
+def _destination(configuration: Configuration, error: DeliveryError) -> str:
+    """Where it was to go: a bucket's or a domain's ARN, or an address."""
+    content = configuration.content
+    addresses = (
+        content.get("DomainARN"),
+        content.get("ClusterEndpoint"),
+        content.get("CollectionEndpoint"),
+        (content.get("EndpointConfiguration") or {}).get("Url"),
+    )
+    bucket: str = configuration.bucket["BucketARN"]
+    if error.code.startswith("S3."):
+        return bucket
+    return next((address for address in addresses if address), bucket)

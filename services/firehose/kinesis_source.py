@@ -132,6 +132,8 @@ class KinesisSource:
                 self._stopping.wait(_STEP_BACK_SECONDS)
             except KinesisError as error:
                 self._iterators.clear()
+                if error.code == "ProvisionedThroughputExceededException":
+                    self._stream.count(ThrottledGetRecords=1)
                 self._log_unless_usual(error)
                 self._stopping.wait(_STEP_BACK_SECONDS)
             except Exception:
@@ -176,6 +178,7 @@ class KinesisSource:
         iterator = self._iterators.get(shard_id) or self._new_iterator(shard_id)
         answer = self._call("GetRecords", ShardIterator=iterator)
         records, following = answer["Records"], answer.get("NextShardIterator")
+        self._stream.count(KinesisMillisBehindLatest=answer.get("MillisBehindLatest", 0))
         positions = {}
         if records:
             positions[shard_id] = records[-1]["SequenceNumber"]

@@ -11,10 +11,19 @@ from botocore.exceptions import BotoCoreError, ClientError
 from services.firehose.transform import MAX_ANSWER_BYTES, InvocationFailed
 
 # https://docs.aws.amazon.com/firehose/latest/dev/monitoring-with-cloudwatch-logs.html
-_CODES = {
-    "ResourceNotFoundException": "Lambda.FunctionNotFound",
-    "TooManyRequestsException": "Lambda.InvokeLimitExceeded",
-    "AccessDeniedException": "Lambda.InvokeAccessDenied",
+_FAILURES = {
+    "ResourceNotFoundException": (
+        "Lambda.ResourceNotFound",
+        "The specified Lambda function does not exist. Use a different function that does exist.",
+    ),
+    "TooManyRequestsException": (
+        "Lambda.InvokeLimitExceeded",
+        "The Lambda function limit of concurrent invocations was exceeded.",
+    ),
+    "AccessDeniedException": (
+        "Lambda.InvokeAccessDenied",
+        "Access was denied. Ensure that the access policy allows access to the Lambda function.",
+    ),
 }
 
 
@@ -33,9 +42,8 @@ class LambdaTransform:
             payload = answer["Payload"].read()
         except ClientError as error:
             code = error.response["Error"]["Code"]
-            raise InvocationFailed(
-                _CODES.get(code, f"Lambda.{code}"), error.response["Error"].get("Message", code)
-            ) from None
+            other = f"Lambda.{code}", error.response["Error"].get("Message", code)
+            raise InvocationFailed(*_FAILURES.get(code, other)) from None
         except BotoCoreError as error:
             raise InvocationFailed("Lambda.ServiceUnavailable", str(error)) from None
         return _read(answer, payload)
@@ -63,5 +71,7 @@ def _read(answer: Mapping[str, Any], payload: bytes) -> Any:
     except ValueError as error:
         raise InvocationFailed(
             "Lambda.JsonProcessingException",
-            f"Error parsing records returned from Lambda function: {error}",
+            "There was an error parsing returned records from the Lambda function. Ensure that "
+            "the returned records follow the status model required by Amazon Data Firehose. "
+            f"({error})",
         ) from None

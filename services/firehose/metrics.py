@@ -16,9 +16,13 @@ NAMESPACE = "AWS/Firehose"
 #: PutMetricData takes up to 1,000 at once.
 _MAX_DATA = 1000
 _UNITS = (
+    (".DataFreshness", "Seconds"),
+    (".Duration", "Milliseconds"),
+    (".Latency", "Milliseconds"),
+    ("MillisBehindLatest", "Milliseconds"),
+    ("PerPartitionThroughput", "Bytes/Second"),
+    ("OutputDecompressedBytes", "Bytes"),
     ("Bytes", "Bytes"),
-    ("DataFreshness", "Seconds"),
-    ("Duration", "Milliseconds"),
 )
 
 
@@ -66,12 +70,19 @@ class Metrics:
                 yield account_id, region, data[start : start + _MAX_DATA]
 
 
+def _unit(name: str) -> str:
+    ends = name.removesuffix(".Success").removesuffix(".Failed")
+    # What a `Success` counts is no bytes, except for decompression, which has two counters.
+    named = ends if ends.startswith("OutputDecompressed") else name
+    return next((unit for word, unit in _UNITS if named.endswith(word)), "Count")
+
+
 def _datum(stream_name: str, name: str, value: Statistics, now: float) -> dict[str, Any]:
     return {
         "MetricName": name,
         "Dimensions": [{"Name": "DeliveryStreamName", "Value": stream_name}],
         "Timestamp": now,
-        "Unit": next((unit for word, unit in _UNITS if name.endswith(word)), "Count"),
+        "Unit": _unit(name),
         "StatisticValues": {
             "SampleCount": value.count,
             "Sum": value.total,

@@ -19,6 +19,7 @@ from services.firehose.prefix import (
     Expression,
     PartitionKeyMissing,
     expressions,
+    parse,
     partition_value,
 )
 from services.firehose.simple_query import simple_query
@@ -116,10 +117,16 @@ def partition_of(prefix: str, keys: Mapping[str, Mapping[str, str]]) -> str:
     return _partition_name(prefix, values)
 
 
+def _literal_length(prefix: str) -> int:
+    """What the prefix has beside its partition keys: at least one character an expression."""
+    keys = len(partition_expressions(prefix))
+    return sum(len(part) if isinstance(part, str) else 1 for part in parse(prefix)) - keys
+
+
 #: Many records share few partitions.
 @lru_cache(maxsize=4096)
 def _partition_name(prefix: str, values: tuple[str, ...]) -> str:
-    if sum(map(len, values)) > MAX_EVALUATED_LENGTH:
+    if _literal_length(prefix) + sum(map(len, values)) > MAX_EVALUATED_LENGTH:
         raise RecordNotPartitioned(
             "DynamicPartitioning.PrefixTooLong",
             f"Length of evaluated prefix cannot be greater than {MAX_EVALUATED_LENGTH}",

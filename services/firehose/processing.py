@@ -21,6 +21,7 @@ from services.firehose.prefix import PARTITION_KEY_FROM_LAMBDA, PARTITION_KEY_FR
 from services.firehose.record import Record
 
 PROCESSING_FAILED = "processing-failed"
+DECOMPRESSION_FAILED = "decompression-failed"
 #: JSON that is not a subscription event of CloudWatch Logs.
 _NO_LOG_EVENTS = (AttributeError, KeyError, TypeError)
 #: Invokes a function with an event and returns its parsed answer; raises InvocationFailed.
@@ -33,7 +34,6 @@ class Processed:
 
     buffers: dict[str, list[Record]] = field(default_factory=dict)
     dropped: int = 0
-    succeeded: int = 0
     failed: int = 0
     partition_limit_exceeded: bool = False
     metrics: dict[str, float] = field(default_factory=dict)
@@ -42,9 +42,14 @@ class Processed:
     def join(self, buffer: str, record: Record) -> None:
         self.buffers.setdefault(buffer, []).append(record)
 
-    def fail(self, record: Record, line: bytes) -> None:
+    def fail(self, record: Record, line: bytes, output_type: str = PROCESSING_FAILED) -> None:
         self.failed += 1
-        self.join(f"{ERROR}:{PROCESSING_FAILED}", Record(line, record.arrival))
+        self.join(f"{ERROR}:{output_type}", Record(line, record.arrival))
+
+    def count(self, **values: float) -> None:
+        """Add to metrics (`JQProcessing_Duration` is `JQProcessing.Duration`)."""
+        for name, value in values.items():
+            self.metrics[name] = self.metrics.get(name, 0) + value
 
 
 class Processing:
@@ -72,7 +77,9 @@ class Processing:
         result = Processed()
         whole = self._sub_records(self._decompressed(records, result, now), result, now)
         partitions = set(active)
-        for record, keys in self._transformed(list(whole), result, now):
+        transformed = list(self._transformed(list(whole), result, now))
+        started = time.perf_counter()
+        for record, keys in transformed:
             try:
                 buffer = self._buffer(record, keys, partitions)
             except partitioning.RecordNotPartitioned as refused:
@@ -80,15 +87,24 @@ class Processing:
                 self._fail(result, record, refused.error_code, str(refused), now)
                 continue
             partitions.add(buffer)
-            result.succeeded += 1
             result.join(buffer, self._delimited(record))
+        if self._processors.metadata_extraction_query is not None:
+            result.count(JQProcessing_Duration=(time.perf_counter() - started) * 1000)
         return result
 
-    def _fail(self, result: Processed, record: Record, code: str, message: str, now: float) -> None:
+    def _fail(
+        self,
+        result: Processed,
+        record: Record,
+        code: str,
+        message: str,
+        now: float,
+        output_type: str = PROCESSING_FAILED,
+    ) -> None:
         line = error_record.processing_failed(
             record, error_code=code, message=message, attempts=1, ended_at=now
         )
-        result.fail(record, line)
+        result.fail(record, line, output_type)
 
     def _decompressed(
         self, records: Iterable[Record], result: Processed, now: float
@@ -101,8 +117,16 @@ class Processing:
                 plain = record._replace(data=gzip.decompress(record.data))
                 messages = list(self._log_messages(plain))
             except (OSError, EOFError, zlib.error, ValueError, *_NO_LOG_EVENTS) as error:
-                self._fail(result, record, "Decompression.Failed", str(error), now)
+                told = "Decompression.Failed", str(error), now, DECOMPRESSION_FAILED
+                self._fail(result, record, *told)
+                result.count(
+                    OutputDecompressedRecords_Failed=1,
+                    OutputDecompressedBytes_Failed=len(record.data),
+                )
                 continue
+            result.count(
+                OutputDecompressedRecords_Success=1, OutputDecompressedBytes_Success=len(plain.data)
+            )
             yield from messages
 
     def _log_messages(self, record: Record) -> Iterator[Record]:
@@ -160,6 +184,10 @@ class Processing:
             )
             result.fail(failed.record, line)
         result.dropped += answer.dropped
+        result.count(
+            SucceedProcessing_Records=len(answer.transformed),
+            SucceedProcessing_Bytes=sum(len(t.before.data) for t in answer.transformed),
+        )
         yield from ((t.record, t.partition_keys) for t in answer.transformed)
 
     def _answer(self, batch: Sequence[Record], result: Processed) -> tuple[transform.Answer, int]:
@@ -168,7 +196,7 @@ class Processing:
         processor = self._processors.transform
         event = transform.event(
             batch,
-            invocation_id=str(uuid.uuid4()),
+            invocation_id="",
             delivery_stream_arn=self._stream.arn,
             region=self._stream.region,
             source_stream_arn=self._source_stream_arn,
@@ -176,6 +204,8 @@ class Processing:
         attempts, failure = 0, transform.InvocationFailed("Lambda.NotInvoked", "")
         while attempts <= processor.number_of_retries:
             attempts += 1
+            # Each attempt is an invocation of its own; the records keep their ids.
+            event["invocationId"] = str(uuid.uuid4())
             started = time.perf_counter()
             try:
                 answer = transform.read_answer(batch, self._invoke(processor.lambda_arn, event))

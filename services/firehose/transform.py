@@ -26,10 +26,11 @@ class InvocationFailed(Exception):
 
 
 class Transformed(NamedTuple):
-    """`Ok`: the new data and its partition keys."""
+    """`Ok`: the record with its new data, its partition keys, and as it was before."""
 
     record: Record
     partition_keys: Mapping[str, str]
+    before: Record
 
 
 class Failed(NamedTuple):
@@ -122,8 +123,8 @@ def read_answer(records: Sequence[Record], answer: Any) -> Answer:
     if not isinstance(answer, dict) or not isinstance(answer.get("records"), list):
         raise InvocationFailed(
             "Lambda.JsonProcessingException",
-            "Error parsing records returned from Lambda function. Ensure the function returns a "
-            "JSON object with a list named records.",
+            "There was an error parsing returned records from the Lambda function. Ensure that "
+            "the returned records follow the status model required by Amazon Data Firehose.",
         )
     named: dict[str, list[Any]] = {}
     for item in answer["records"]:
@@ -149,8 +150,8 @@ def _outcome(record: Record, items: list[Any]) -> Transformed | Failed | None:
         return Failed(
             record,
             "Lambda.DuplicatedRecordId",
-            "Multiple records were returned with the same record ID. Ensure that the Lambda "
-            "function returns a unique record ID for each record.",
+            "Multiple records were returned with the same record Id. Ensure that the Lambda "
+            "function returns a unique record Id for each record.",
         )
     return _of_result(record, items[0])
 
@@ -187,4 +188,4 @@ def _ok(record: Record, item: Mapping[str, Any]) -> Transformed | Failed:
     metadata = item.get("metadata")
     keys = metadata.get("partitionKeys") if isinstance(metadata, dict) else None
     usable = {k: v for k, v in keys.items() if isinstance(v, str)} if isinstance(keys, dict) else {}
-    return Transformed(record._replace(data=data), usable)
+    return Transformed(record._replace(data=data), usable, record)

@@ -12,8 +12,10 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 from localstack.aws import handlers
-from localstack.aws.api import RequestContext
+from localstack.aws.api import RequestContext, ServiceException
+from localstack.aws.api.core import ServiceOperation
 from localstack.aws.chain import HandlerChain
+from localstack.aws.handlers.service import SkeletonHandler
 from localstack.aws.handlers.service_plugin import ServiceLoader
 from localstack.aws.spec import load_service
 from localstack.http import Request, Response
@@ -55,13 +57,35 @@ def _load_service() -> Any:
     return next(each for each in gateway.request_handlers if isinstance(each, ServiceLoader))
 
 
+def _answer(chain: HandlerChain, context: RequestContext, response: Response) -> None:
+    """Ask the provider. As LocalStack's router does, but nobody reads the answer as XML or JSON:
+    making that text is a fifth of what a small PutObject costs."""
+    key = ServiceOperation(context.service.service_name, context.operation.name)
+    router = get_current_runtime().components.gateway.service_request_router
+    route = router.handlers.get(key)
+    if not isinstance(route, SkeletonHandler):
+        router(chain, context, response)
+        return
+    provider = route.skeleton.dispatch_table[context.operation.name]
+    try:
+        result = provider(context, context.service_request)
+    except ServiceException as refused:
+        context.service_exception = refused
+        response.status_code = refused.status_code
+        return
+    if isinstance(result, Response):
+        response.update_from(result)
+    else:
+        context.service_response = result or {}
+
+
 def _chain() -> HandlerChain:
     gateway = get_current_runtime().components.gateway
     return HandlerChain(
         [
             handlers.serve_custom_service_request_handlers,
             _load_service(),
-            gateway.service_request_router,
+            _answer,
         ],
         [handlers.run_custom_response_handlers],
         [handlers.run_custom_finalizers],

@@ -23,6 +23,8 @@ class FailedRecord(NamedTuple):
 
     error_output_type: str
     line: bytes
+    #: Bytes of the record itself.
+    size: int = 0
 
 
 class DeliveryError(NamedTuple):

@@ -8,7 +8,7 @@ import re
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.services.firehose.lake import APPEND_NEWLINE, Lake, processing
+from tests.services.firehose.lake import APPEND_NEWLINE, Lake, processing, processor
 from tests.waiting import wait_until
 
 
@@ -145,6 +145,7 @@ def test_expressions_and_the_time_zone_make_the_key(lake: Lake) -> None:
 def test_metrics_are_in_cloudwatch(lake: Lake) -> None:
     stream = lake.create(seconds=0)
     lake.put(stream, b"12345", b"67")
+    lake.firehose.describe_delivery_stream(DeliveryStreamName=stream)
     lake.wait_for()
     cloudwatch = lake.engine.client("cloudwatch")
 
@@ -156,7 +157,13 @@ def test_metrics_are_in_cloudwatch(lake: Lake) -> None:
     wanted = {
         "IncomingRecords",
         "IncomingBytes",
+        "IncomingPutRequests",
         "PutRecordBatch.Requests",
+        "PutRecordBatch.Records",
+        "PutRecordBatch.Bytes",
+        "PutRecordBatch.Latency",
+        "DescribeDeliveryStream.Requests",
+        "DescribeDeliveryStream.Latency",
         "DeliveryToS3.Records",
         "DeliveryToS3.Bytes",
         "DeliveryToS3.Success",
@@ -187,3 +194,38 @@ def test_a_bucket_that_is_not_there_is_told_in_the_error_log(lake: Lake) -> None
     message = wait_until(messages)[0]
     assert message["errorCode"] == "S3.NoSuchBucket"
     assert message["deliveryStreamARN"].endswith(stream)
+
+
+def test_a_transform_that_is_not_there_is_told_in_the_error_log(lake: Lake) -> None:
+    logs = lake.engine.client("logs")
+    group = f"/firehose/{lake.name}"
+    logs.create_log_group(logGroupName=group)
+    function_arn = "arn:aws:lambda:us-east-1:000000000000:function:this-one-is-not-there"
+    stream = lake.create(
+        seconds=0,
+        CloudWatchLoggingOptions={"Enabled": True, "LogGroupName": group, "LogStreamName": "S3"},
+        ProcessingConfiguration=processing(
+            processor(
+                "Lambda",
+                LambdaArn=function_arn,
+                BufferSizeInMBs="1",
+                BufferIntervalInSeconds="0",
+            )
+        ),
+    )
+    lake.put(stream, b"x")
+    events = wait_until(lambda: logs.filter_log_events(logGroupName=group)["events"])
+    told = json.loads(events[0]["message"])
+    assert told["deliveryStreamARN"].endswith(stream)
+    assert told == {
+        "deliveryStreamARN": told["deliveryStreamARN"],
+        "destination": f"arn:aws:s3:::{lake.name}",
+        "deliveryStreamVersionId": 1,
+        "message": "The specified Lambda function does not exist. Use a different function that "
+        "does exist.",
+        "errorCode": "Lambda.ResourceNotFound",
+        "processor": function_arn,
+    }
+    (key,) = lake.wait_for(1, "processing-failed/")
+    (line,) = lake.body(key).splitlines()
+    assert json.loads(line)["errorCode"] == "Lambda.ResourceNotFound"

@@ -133,3 +133,14 @@ def test_a_record_holds_at_most_five_hundred_records() -> None:
 def test_delimited_sub_records_are_those_between_the_delimiters(parts: list[bytes]) -> None:
     delimiter = base64.b64encode(b"####").decode()
     assert sub_records("DELIMITED", delimiter, b"####".join(parts)) == parts
+
+
+def test_the_text_of_a_prefix_counts_towards_the_512_characters_of_an_evaluated_one() -> None:
+    def name(length: int) -> str:
+        keys = {"partitionKeyFromQuery": {"k": "v" * length}}
+        return partition_of("x" * 400 + "/!{partitionKeyFromQuery:k}/", keys)
+
+    assert partition_from(name(110))[1] == {"partitionKeyFromQuery": {"k": "v" * 110}}
+    with pytest.raises(RecordNotPartitioned) as refused:
+        name(111)
+    assert refused.value.error_code == "DynamicPartitioning.PrefixTooLong"

@@ -94,7 +94,7 @@ def test_a_full_set_of_partitions_turns_new_ones_away() -> None:
     (failure,) = failures(processed)
     assert failure["errorCode"] == "DynamicPartitioning.ActivePartitionLimitExceeded"
     assert base64.b64decode(failure["rawData"]) == b'{"d":"b"}'
-    assert processed.succeeded == 2
+    assert sum(map(len, data_of(processed).values())) == 3
 
 
 @pytest.mark.parametrize(("retries", "attempts"), [("0", 1), ("2", 3)])
@@ -104,12 +104,15 @@ def test_an_invocation_that_fails_is_repeated_and_then_its_records_are_kept(
     asked = []
 
     def fail(lambda_arn: str, event: Mapping[str, Any]) -> Any:
-        asked.append(event)
+        asked.append(dict(event))
         raise InvocationFailed("Lambda.FunctionError", "no")
 
     transform = processor("Lambda", LambdaArn="f", NumberOfRetries=retries)
     processed = run(with_processors(transform), b"a", b"b", invoke=fail)
     assert len(asked) == attempts
+    # Each attempt is an invocation of its own, of the same records.
+    assert len({event["invocationId"] for event in asked}) == attempts
+    assert all(event["records"] == asked[0]["records"] for event in asked)
     assert [failure["attemptsMade"] for failure in failures(processed)] == [attempts] * 2
     assert [error.code for error in processed.errors] == ["Lambda.FunctionError"]
 
@@ -166,5 +169,32 @@ def test_what_is_no_log_event_is_kept_as_failed(data: bytes) -> None:
     messages = with_processors(
         DECOMPRESSION, processor("CloudWatchLogProcessing", DataMessageExtraction="true")
     )
-    (failure,) = failures(run(messages, data))
+    processed = run(messages, data)
+    (line,) = data_of(processed)["error:decompression-failed"]
+    failure = json.loads(line)
     assert failure["errorCode"] == "Decompression.Failed"
+    assert base64.b64decode(failure["rawData"]) == data
+    assert processed.metrics == {
+        "OutputDecompressedRecords_Failed": 1,
+        "OutputDecompressedBytes_Failed": len(data),
+    }
+
+
+def test_what_a_transform_passed_is_counted_with_the_bytes_it_was_given() -> None:
+    def choose(lambda_arn: str, event: Mapping[str, Any]) -> Any:
+        results = ["Ok", "Dropped", "ProcessingFailed"]
+        named = [
+            {"recordId": record["recordId"], "result": result, "data": "bG9uZ2Vy"}
+            for record, result in zip(event["records"], results, strict=True)
+        ]
+        return {"records": named}
+
+    counted = run(with_processors(LAMBDA), b"abc", b"de", b"f", invoke=choose).metrics
+    assert counted["SucceedProcessing_Records"] == 1
+    assert counted["SucceedProcessing_Bytes"] == 3
+    assert counted["ExecuteProcessing_Success"] == 1
+
+
+def test_the_time_of_a_query_is_counted_where_there_is_one() -> None:
+    assert run(PARTITIONED, b'{"d":"tv"}').metrics["JQProcessing_Duration"] > 0
+    assert "JQProcessing_Duration" not in run({}, b"x").metrics

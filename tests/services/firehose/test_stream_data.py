@@ -188,3 +188,26 @@ def test_while_a_backlog_passes_full_buffers_are_closed_and_old_ones_as_soon_as_
     # The third came when the interval was over.
     assert closed() == ["destination:small"]
     assert data.incoming(HINTS, 165.0, True) == [third]
+
+
+def test_a_segment_goes_when_the_last_delivery_from_it_is_over(folder: Path) -> None:
+    data = StreamData(folder, 0)
+    for number in range(70):
+        name = f"destination:{number % 7}"
+        data.put([b"x" * 1024 * 1024], [name, "backup"], 100.0)
+
+    def segments(found: StreamData) -> list[str]:
+        return sorted(path.name for path in folder.iterdir())
+
+    assert segments(data) == ["00000001.log", "00000002.log"]
+    data.close_due(200.0, hints_of, target_of)
+    # What is needed is counted anew from the journal after a kill.
+    data.close()
+    data = StreamData(folder, 200.0)
+    deliveries = data.start_ready(200.0)
+    assert len(deliveries) == 8
+    for delivery in deliveries:
+        assert segments(data) == ["00000001.log", "00000002.log"]
+        data.delivered(delivery, [], 200.0)
+    assert segments(data) == ["00000002.log"]
+    assert data.is_empty()
