@@ -6,12 +6,12 @@ import functools
 import threading
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from services.athena import (
     data_catalogs,
     named_queries,
-    object_store,
     paging,
     prepared_statements,
     result_files,
@@ -19,12 +19,14 @@ from services.athena import (
     work_groups,
 )
 from services.athena.catalog import Catalog, GlueCalls
-from services.athena.errors import AthenaError, QueryFailed, invalid_request
+from services.athena.errors import AthenaError, QueryFailed, SqlRefused, invalid_request
 from services.athena.execution_engine import ExecutionEngine
 from services.athena.object_store import ObjectStore
 from services.athena.query_execution import ENDED, QueryExecution, restored
 from services.athena.query_runner import QueryRunner
+from services.athena.request_check import check_request, known
 from services.athena.result_reuse import reusable
+from services.athena.result_store import ResultStore, is_managed
 from services.athena.stored_state import StoredState
 from services.clock import Clock
 
@@ -45,8 +47,10 @@ class Athena:
         store: ObjectStore,
         engine: ExecutionEngine,
         state: StoredState | None = None,
+        managed_results: Path | None = None,
     ) -> None:
-        self._clock, self._glue, self._store, self._engine = clock, glue, store, engine
+        self._clock, self._glue, self._engine = clock, glue, engine
+        self._results = ResultStore(store, clock, managed_results)
         self._state = state or StoredState()
         self._tokens: dict[tuple[str, str], tuple[Shape, str]] = {}
         self._token_lock = threading.Lock()
@@ -54,6 +58,7 @@ class Athena:
             clock=clock,
             glue=glue,
             store=store,
+            results=self._results,
             engine=engine,
             on_change=self._save,
             prepared=lambda scope, group, name: prepared_statements.text_of(
@@ -65,20 +70,22 @@ class Athena:
 
     def call(self, operation: str, request: Shape, *, region: str, account_id: str) -> Shape:
         """One API call. Raises AthenaError."""
+        if operation not in OPERATIONS:
+            raise _unknown(operation)
+        check_request(operation, request)
         scope = f"{account_id}/{region}"
         if operation in _OPERATIONS:
             return _OPERATIONS[operation](self, request, region, account_id)
         if operation in _STATE_OPERATIONS:
             return _STATE_OPERATIONS[operation](self._state, scope, request, self._clock.now())
-        if operation in data_catalogs.METADATA_OPERATIONS:
-            catalog = Catalog(self._glue, region, account_id)
-            return data_catalogs.METADATA_OPERATIONS[operation](catalog, request)
-        raise AthenaError("InvalidRequestException", f"{operation} is not supported by this engine")
+        catalog = Catalog(self._glue, region, account_id)
+        return data_catalogs.METADATA_OPERATIONS[operation](catalog, request)
 
     def close(self) -> None:
         self._runner.close()
         self._engine.close()
         self._state.close()
+        self._results.close()
 
     # --- executions
 
@@ -143,7 +150,9 @@ class Athena:
         )
         location, encryption = work_groups.output(group, request.get("ResultConfiguration") or {})
         kind = self._checked_kind(query)
+        work_groups.check_target(group, kind, query)
         context = request.get("QueryExecutionContext") or {}
+        catalog = data_catalogs.usable(self._state, scope, context.get("Catalog"))
         reuse = (request.get("ResultReuseConfiguration") or {}).get(
             "ResultReuseByAgeConfiguration"
         ) or {}
@@ -158,7 +167,7 @@ class Athena:
             submitted_at=self._clock.now(),
             region=region,
             account_id=account_id,
-            catalog=context.get("Catalog") or "AwsDataCatalog",
+            catalog=catalog,
             execution_parameters=tuple(request.get("ExecutionParameters") or ()),
             reuse_minutes=(reuse.get("MaxAgeInMinutes") or 60) if reuse.get("Enabled") else None,
             encryption=encryption,
@@ -181,7 +190,9 @@ class Athena:
                 from services.athena import hive_ddl
 
                 hive_ddl.parse(statements.without_leading_comments(query))
-            elif kind.substatement_type not in ("PREPARE", "DEALLOCATE_PREPARE"):
+            elif kind.substatement_type == "PREPARE":
+                self._check_prepared(query)
+            elif kind.substatement_type != "DEALLOCATE_PREPARE":
                 self._engine.check_syntax(query)
         except QueryFailed as refused:
             reason = refused.reason.removeprefix("SYNTAX_ERROR: ").removeprefix(
@@ -190,8 +201,20 @@ class Athena:
             raise invalid_request(reason, "MALFORMED_QUERY") from None
         return kind
 
+    def _check_prepared(self, query: str) -> None:
+        """The statement of a PREPARE; a fault's place is that in the whole text."""
+        begin = statements.prepared_from(query)
+        if begin is None:
+            raise SqlRefused(
+                "mismatched input 'PREPARE'. Expecting: PREPARE name FROM statement", 1, 1
+            )
+        try:
+            self._engine.check_syntax(query[begin:])
+        except SqlRefused as refused:
+            raise _behind(query[:begin], refused) from None
+
     def _runner_submit(self, execution: QueryExecution, cutoff: int | None) -> None:
-        if execution.reuse_minutes is not None:
+        if execution.reuse_minutes is not None and not is_managed(execution.output_location):
             previous = reusable(execution, self._state.all(execution.scope, "execution", newest_first=True),
                                 self._clock.now())  # fmt: skip
             if previous is not None:
@@ -291,17 +314,18 @@ class Athena:
     ) -> tuple[list[result_files.Row], str | None]:
         if execution.data_manifest_location:
             return [], None
-        bucket, key = object_store.split_location(execution.output_location)
+        location = execution.output_location
         try:
             if execution.has_header:
-                read = functools.partial(self._store.read_range, bucket, key)
+                read = functools.partial(self._results.read_range, location)
                 rows, following = result_files.read_csv(read, start, count)
                 return rows, str(following) if following is not None else None
-            body = self._store.read(bucket, key)
+            body = self._results.read(location)
         except QueryFailed:
-            raise invalid_request(
-                f"Could not find results: {execution.output_location} does not exist any more"
-            ) from None
+            why = f"{location} does not exist any more"
+            if is_managed(location):
+                why = "managed query results are kept for 24 hours"
+            raise invalid_request(f"Could not find results: {why}") from None
         lines: list[result_files.Row] = [[line] for line in body.decode().split("\n")[:-1]]
         page = lines[start : start + count]
         return page, str(start + count) if start + count < len(lines) else None
@@ -315,6 +339,23 @@ class Athena:
             )
         except AthenaError as error:
             raise QueryFailed(f"INVALID_PREPARED_STATEMENT: {error.message}") from None
+
+
+def _behind(text: str, refused: SqlRefused) -> SqlRefused:
+    """A fault of what stands behind `text`, placed in the whole."""
+    if refused.line is None or refused.column is None:
+        return refused
+    column = refused.column + (len(text) - text.rfind("\n") - 1 if refused.line == 1 else 0)
+    return SqlRefused(refused.text, refused.line + text.count("\n"), column, refused.name)
+
+
+def _unknown(operation: str) -> AthenaError:
+    if known(operation):
+        return invalid_request(
+            f"{operation} is not supported by this engine: it runs SQL, no sessions, notebooks or "
+            "reserved capacity."
+        )
+    return AthenaError("UnknownOperationException", f"Athena has no operation {operation}.")
 
 
 def _suffix(kind: statements.Kind) -> str:

@@ -29,6 +29,11 @@ def _existing(state: StoredState, scope: str, name: str) -> Shape:
     return found
 
 
+def usable(state: StoredState, scope: str, name: str | None) -> str:
+    """The catalog a query runs in. Raises InvalidRequestException where there is none."""
+    return str(_existing(state, scope, name or OWN)["Name"])
+
+
 def create(state: StoredState, scope: str, request: Shape, now: float) -> Shape:
     name = request["Name"]
     if name.lower() == OWN.lower() or state.get(scope, KIND, name):
@@ -74,7 +79,22 @@ def delete(state: StoredState, scope: str, request: Shape, now: float) -> Shape:
 # --- tags
 
 
+def _check_resource(state: StoredState, scope: str, arn: str) -> None:
+    """Raises for an ARN that is none, or names nothing that has tags."""
+    account_id, region = scope.split("/")
+    found = re.fullmatch(rf"arn:aws:athena:{region}:{account_id}:(workgroup|datacatalog)/(.+)", arn)
+    if not found:
+        raise invalid_request(f"Invalid ARN: {arn}")
+    kind = "workgroup" if found[1] == "workgroup" else KIND
+    own = "primary" if kind == "workgroup" else OWN
+    if found[2] != own and state.get(scope, kind, found[2]) is None:
+        raise AthenaError(
+            "ResourceNotFoundException", f"Resource {arn} was not found", ResourceName=arn
+        )
+
+
 def tag(state: StoredState, scope: str, request: Shape, now: float) -> Shape:
+    _check_resource(state, scope, request["ResourceARN"])
     tags = state.get(scope, "tags", request["ResourceARN"]) or {}
     tags |= {entry["Key"]: entry.get("Value", "") for entry in request["Tags"]}
     state.put(scope, "tags", request["ResourceARN"], tags)
@@ -82,6 +102,7 @@ def tag(state: StoredState, scope: str, request: Shape, now: float) -> Shape:
 
 
 def untag(state: StoredState, scope: str, request: Shape, now: float) -> Shape:
+    _check_resource(state, scope, request["ResourceARN"])
     tags = state.get(scope, "tags", request["ResourceARN"]) or {}
     left = {key: value for key, value in tags.items() if key not in request["TagKeys"]}
     state.put(scope, "tags", request["ResourceARN"], left)
@@ -89,6 +110,7 @@ def untag(state: StoredState, scope: str, request: Shape, now: float) -> Shape:
 
 
 def list_tags(state: StoredState, scope: str, request: Shape, now: float) -> Shape:
+    _check_resource(state, scope, request["ResourceARN"])
     tags = state.get(scope, "tags", request["ResourceARN"]) or {}
     return paging.page("Tags", [{"Key": k, "Value": v} for k, v in tags.items()], request, 75)
 
@@ -176,9 +198,10 @@ def _table(entry: Shape) -> Shape:
         "TableType": entry.get("TableType") or "EXTERNAL_TABLE",
         "Columns": _columns(stored.get("Columns") or []),
         "PartitionKeys": _columns(entry.get("PartitionKeys") or []),
-        # AWS shows them on one line: PyAthena's tests say so of comments and of Avro's schemas.
+        # AWS makes runs of white space one blank and leaves a single line break: PyAthena's tests
+        # say so of comments and of Avro's schemas.
         "Parameters": {
-            key: re.sub(r"(?<=\S)\s+(?=\S)", " ", str(value))
+            key: re.sub(r"\s{2,}", " ", str(value))
             for key, value in parameters.items()
             if value is not None
         },

@@ -466,7 +466,7 @@ def _columns(columns: tuple[ddl.ColumnDefinition, ...]) -> list[Shape]:
 
 def _table_of(name: str, s: ddl.CreateTable, now: float) -> Shape:
     stored = s.stored_as or ("TEXTFILE" if not s.serde else None)
-    serde, formats = s.serde, table_format.SERDE_ALONE
+    serde, formats = s.serde, table_format.serde_alone(s.serde or "")
     if stored is not None:
         if stored not in table_format.STORED_AS:
             raise QueryFailed(f"FAILED: SemanticException Unrecognized file format in STORED AS clause: '{stored}'", error_type=1006)  # fmt: skip

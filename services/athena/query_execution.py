@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.athena.execution_engine import QueryContext
+from services.athena.result_store import is_managed
 from services.athena.statements import Kind
 
 Shape = dict[str, Any]
@@ -62,7 +63,8 @@ class QueryExecution:
 
     def shape(self) -> Shape:
         """GetQueryExecution's QueryExecution."""
-        configuration: Shape = {"OutputLocation": self.output_location}
+        managed = is_managed(self.output_location)
+        configuration: Shape = {} if managed else {"OutputLocation": self.output_location}
         if self.encryption:
             configuration["EncryptionConfiguration"] = self.encryption
         found: Shape = {
@@ -78,6 +80,8 @@ class QueryExecution:
             "WorkGroup": self.work_group,
             "EngineVersion": ENGINE_VERSION,
         }
+        if managed:
+            found["ManagedQueryResultsConfiguration"] = {"Enabled": True}
         if self.execution_parameters:
             found["ExecutionParameters"] = list(self.execution_parameters)
         return found
@@ -113,7 +117,7 @@ class QueryExecution:
             found["TotalExecutionTimeInMillis"] = max(
                 0, int(1000 * (self.ended_at - self.submitted_at))
             )
-        if self.data_manifest_location:
+        if self.data_manifest_location and not is_managed(self.output_location):
             found["DataManifestLocation"] = self.data_manifest_location
         return found
 
@@ -123,6 +127,7 @@ class QueryExecution:
             "shape": self.shape(), "region": self.region, "account_id": self.account_id,
             "columns": self.columns, "update_count": self.update_count, "family": self.kind.family,
             "output_location": self.output_location,
+            "data_manifest_location": self.data_manifest_location,
         }  # fmt: skip
 
 
@@ -151,7 +156,9 @@ def restored(saved: Shape) -> QueryExecution:
         engine_millis=statistics["EngineExecutionTimeInMillis"],
         planning_millis=statistics["QueryPlanningTimeInMillis"],
         data_scanned_in_bytes=statistics["DataScannedInBytes"],
-        data_manifest_location=statistics.get("DataManifestLocation"),
+        data_manifest_location=saved.get("data_manifest_location")
+        or statistics.get("DataManifestLocation"),
+        encryption=shape["ResultConfiguration"].get("EncryptionConfiguration"),
         reused_previous_result=statistics["ResultReuseInformation"]["ReusedPreviousResult"],
         update_count=saved["update_count"],
         columns=saved["columns"],

@@ -17,6 +17,7 @@ from services.athena.execution_engine import Answer, Column, ExecutionEngine, Qu
 from services.athena.hive_statements import HiveStatements
 from services.athena.object_store import ObjectStore
 from services.athena.query_execution import QueryExecution
+from services.athena.result_store import ResultStore, is_managed
 from services.clock import Clock
 
 #: Queries running at once; more wait QUEUED. AWS's default for DML is 200 in us-east-1: here the
@@ -35,12 +36,14 @@ class QueryRunner:
         clock: Clock,
         glue: GlueCalls,
         store: ObjectStore,
+        results: ResultStore,
         engine: ExecutionEngine,
         on_change: Callable[[QueryExecution], None],
         prepared: Callable[[str, str, str], str | None],
         statement: Callable[[QueryExecution, str, str | None], None],
     ) -> None:
         self._clock, self._glue, self._store, self._engine = clock, glue, store, engine
+        self._results = results
         self._on_change, self._prepared, self._statement = on_change, prepared, statement
         self._pool = ThreadPoolExecutor(CONCURRENT_QUERIES, "athena-query")
         self._active: dict[str, QueryExecution] = {}
@@ -53,7 +56,7 @@ class QueryRunner:
             database=execution.database,
             now=execution.submitted_at,
             query_execution_id=execution.query_execution_id,
-            location=execution.output_location.rpartition("/")[0],
+            location=_folder(execution.output_location),
             parameters=execution.execution_parameters,
             bytes_cutoff=bytes_cutoff,
             prepared=lambda name: self._prepared(execution.scope, execution.work_group, name),
@@ -168,11 +171,8 @@ class QueryRunner:
     def _keep_statement(self, execution: QueryExecution) -> None:
         """PREPARE name FROM … and DEALLOCATE PREPARE name."""
         text = statements.without_leading_comments(execution.query)
-        found = re.match(
-            r"PREPARE\s+\"?([^\s\"]+)\"?\s+FROM\s+(.*)$", text, re.IGNORECASE | re.DOTALL
-        )
-        if found:
-            self._statement(execution, found[1], found[2].strip().rstrip(";"))
+        if found := statements.prepared(text):
+            self._statement(execution, found[0], found[1].rstrip(";"))
         else:
             gone = re.match(r"DEALLOCATE\s+PREPARE\s+\"?([^\s\"]+)\"?", text, re.IGNORECASE)
             if not gone:
@@ -185,12 +185,13 @@ class QueryRunner:
     def _write(self, execution: QueryExecution, suffix: str, body: bytes | Path, kind: str) -> None:
         assert execution.context is not None
         execution.context.check()
-        bucket, key = object_store.split_location(execution.output_location)
         try:
-            self._store.write(bucket, key + suffix, body, kind)
-        except object_store.BucketMissing:
+            self._results.write(execution.output_location + suffix, body, kind)
+        except object_store.BucketMissing as missing:
             raise QueryFailed(
-                f"Unable to verify/create output bucket {bucket}", error_category=1, error_type=401
+                f"Unable to verify/create output bucket {missing.bucket}",
+                error_category=1,
+                error_type=401,
             ) from None
 
     def _write_metadata(self, execution: QueryExecution, columns: list[Column]) -> None:
@@ -216,6 +217,11 @@ class QueryRunner:
         body = "".join(f"{uri}\n" for uri in answer.manifest or []).encode()
         self._write(execution, "-manifest.csv", body, "text/csv")
         self._write_metadata(execution, answer.columns)
+
+
+def _folder(output_location: str) -> str:
+    """Where a CTAS without `external_location` may write; nowhere when results are managed."""
+    return "" if is_managed(output_location) else output_location.rpartition("/")[0]
 
 
 def _rows(answer: Answer) -> Iterable[list[str]]:

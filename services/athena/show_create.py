@@ -43,7 +43,7 @@ def table(entry: Shape) -> str:
         k: v for k, v in (entry.get("Parameters") or {}).items() if k not in ("EXTERNAL", "comment")
     }
     if parameters:
-        shown = [f"  {_quoted(k)}={_quoted(str(v))}" for k, v in sorted(parameters.items())]
+        shown = [f"  {_quoted(k)}={_quoted(str(v))}" for k, v in parameters.items()]
         lines += ["TBLPROPERTIES (", *_listed(shown, ")")]
     return "\n".join(lines)
 

@@ -82,3 +82,25 @@ def kind_of(sql: str) -> Kind | None:
     if re.match(rf"CREATE{_SPACE}+TABLE\b", sql, re.IGNORECASE | re.DOTALL):
         return CTAS if _CTAS.match(sql) else CREATE_TABLE
     return None
+
+
+_PREPARE = re.compile(r"PREPARE\s+(?:\"([^\"]+)\"|([^\s\"]+))\s+FROM\s", re.IGNORECASE)
+
+
+def prepared(sql: str) -> tuple[str, str] | None:
+    """(name, statement) of PREPARE name FROM statement."""
+    text = without_leading_comments(sql)
+    found = _PREPARE.match(text)
+    return (found[1] or found[2], text[found.end() :].strip()) if found else None
+
+
+def prepared_from(sql: str) -> int | None:
+    """Where the statement of a PREPARE begins in its text."""
+    found = re.search(_PREPARE.pattern + r"\s*", sql, re.IGNORECASE)
+    return found.end() if found else None
+
+
+def names_external_location(sql: str) -> bool:
+    """Whether a CREATE TABLE AS has the property `external_location`."""
+    head = re.split(r"\bAS\b", sql, maxsplit=1, flags=re.IGNORECASE)[0]
+    return bool(re.search(r"\bWITH\s*\([^)]*\bexternal_location\s*=", head, re.IGNORECASE))

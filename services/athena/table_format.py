@@ -14,6 +14,7 @@ HIVE_JSON = "org.apache.hive.hcatalog.data.JsonSerDe"
 PARQUET = "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"
 _TEXT_IN = "org.apache.hadoop.mapred.TextInputFormat"
 _TEXT_OUT = "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat"
+_JSON_OUT = "org.apache.hadoop.hive.ql.io.IgnoreKeyTextOutputFormat"
 
 #: STORED AS … → SerDe, input format, output format.
 STORED_AS = {
@@ -37,8 +38,12 @@ STORED_AS = {
     ),
 }
 
-#: Input and output format of ROW FORMAT SERDE without STORED AS, as AWS writes them into Glue.
-SERDE_ALONE = (_TEXT_IN, "org.apache.hadoop.hive.ql.io.IgnoreKeyTextOutputFormat")
+
+def serde_alone(serde: str) -> tuple[str, str]:
+    """Input and output format of ROW FORMAT SERDE without STORED AS, as AWS writes them into Glue."""
+    is_json = serde.rpartition(".")[2].lower() == "jsonserde"
+    return _TEXT_IN, _JSON_OUT if is_json else _TEXT_OUT
+
 
 #: A SerDe's class (its last part, lower case) → the reader.
 _READERS = {

@@ -8,6 +8,8 @@ from typing import Any
 from services.athena import paging
 from services.athena.errors import invalid_request
 from services.athena.query_execution import ENGINE_VERSION
+from services.athena.result_store import MANAGED
+from services.athena.statements import Kind, names_external_location
 from services.athena.stored_state import StoredState
 
 Shape = dict[str, Any]
@@ -43,8 +45,18 @@ def usable(state: StoredState, scope: str, name: str, now: float) -> Shape:
 
 
 def output(group: Shape, asked: Shape) -> tuple[str, Shape | None]:
-    """(location, encryption): the workgroup's where it enforces its own, else the client's first."""
+    """(location, encryption): the workgroup's where it enforces its own, else the client's first.
+
+    Raises InvalidRequestException where nobody names a location, or a client does for managed results.
+    """
     configuration = group["Configuration"]
+    if _manages(configuration):
+        if asked.get("OutputLocation"):
+            raise invalid_request(
+                f"WorkGroup {group['Name']} keeps its query results in Athena's own storage: leave "
+                "ResultConfiguration out, or turn ManagedQueryResultsConfiguration off."
+            )
+        return MANAGED, None
     own = configuration.get("ResultConfiguration") or {}
     enforced = configuration.get("EnforceWorkGroupConfiguration", False)
     order = [own, asked] if enforced else [asked, own]
@@ -59,6 +71,32 @@ def output(group: Shape, asked: Shape) -> tuple[str, Shape | None]:
         "No output location provided. An output location is required either through the Workgroup "
         "result configuration setting or as an API input."
     )
+
+
+def check_target(group: Shape, kind: Kind, query: str) -> None:
+    """Raises InvalidRequestException for a CTAS that goes elsewhere than the workgroup enforces.
+
+    https://docs.aws.amazon.com/athena/latest/ug/workgroups-settings-override.html
+    """
+    configuration = group["Configuration"]
+    own = (configuration.get("ResultConfiguration") or {}).get("OutputLocation")
+    if (
+        own
+        and configuration.get("EnforceWorkGroupConfiguration")
+        and kind.substatement_type == "CREATE_TABLE_AS_SELECT"
+        and names_external_location(query)
+    ):
+        raise invalid_request(
+            "The Create Table As Select query failed because it was submitted with an "
+            "'external_location' property to an Athena Workgroup that enforces a centralized output "
+            "location for all queries. Please remove the 'external_location' property and resubmit "
+            "the query."
+        )
+
+
+def _manages(configuration: Shape) -> bool:
+    managed = configuration.get("ManagedQueryResultsConfiguration") or {}
+    return bool(managed.get("Enabled"))
 
 
 def create(state: StoredState, scope: str, request: Shape, now: float) -> Shape:
@@ -97,6 +135,12 @@ def _check(configuration: Shape) -> None:
     cutoff = configuration.get("BytesScannedCutoffPerQuery")
     if cutoff is not None and cutoff < 10_000_000:
         raise invalid_request("BytesScannedCutoffPerQuery must be at least 10000000 (10 MB).")
+    if _manages(configuration) and (configuration.get("ResultConfiguration") or {}).get(
+        "OutputLocation"
+    ):
+        raise invalid_request(
+            "A workgroup cannot have an OutputLocation when ManagedQueryResultsConfiguration is enabled."
+        )
 
 
 def get(state: StoredState, scope: str, request: Shape, now: float) -> Shape:
@@ -120,8 +164,12 @@ def update(state: StoredState, scope: str, request: Shape, now: float) -> Shape:
     if request.get("State"):
         group["State"] = request["State"]
     updates = dict(request.get("ConfigurationUpdates") or {})
-    _check(updates)
     configuration = dict(group["Configuration"])
+    managed_updates = updates.pop("ManagedQueryResultsConfigurationUpdates", None)
+    if managed_updates is not None:
+        configuration["ManagedQueryResultsConfiguration"] = _updated(
+            configuration.get("ManagedQueryResultsConfiguration") or {}, managed_updates
+        )
     result_updates = updates.pop("ResultConfigurationUpdates", None) or {}
     configuration["ResultConfiguration"] = _updated(
         configuration.get("ResultConfiguration") or {}, result_updates
@@ -134,6 +182,7 @@ def update(state: StoredState, scope: str, request: Shape, now: float) -> Shape:
         selected = updates.pop("EngineVersion").get("SelectedEngineVersion", "AUTO")
         configuration["EngineVersion"] = {**ENGINE_VERSION, "SelectedEngineVersion": selected}
     group["Configuration"] = {**configuration, **updates}
+    _check(group["Configuration"])
     state.put(scope, KIND, group["Name"], group)
     return {}
 

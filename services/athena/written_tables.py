@@ -135,6 +135,11 @@ def create_table(engine: Any, tree: exp.Create, sql: str, context: QueryContext)
         return statements.create_as(engine, tree, (database, name), options, context)
     partitioned = [p.lower() for p in options.get("partitioned_by", [])]
     external = options.get("external_location")
+    if not external and not context.location:
+        raise QueryFailed(
+            "INVALID_TABLE_PROPERTY: Query results of this workgroup are managed by Athena: name the "
+            "table's folder with external_location = 's3://bucket/folder/'"
+        )
     location = external or f"{context.location}/tables/{context.query_execution_id}"
     _empty_target(engine, location)
     connection = engine.begin(context)

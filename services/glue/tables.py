@@ -15,6 +15,7 @@ from services.glue.errors import (
     table_not_found,
 )
 from services.glue.paging import paged_answer
+from services.glue.parameter_order import as_java_orders
 from services.glue.store import path
 
 #: What a table keeps of its TableInput, unchanged.
@@ -208,7 +209,13 @@ def _table(
             "IsMultiDialectView": False,
         }
         | {member: wanted.get(member) for member in KEPT}
+        | {"Parameters": _parameters(wanted)}
     )
+
+
+def _parameters(wanted: Request) -> dict[str, str] | None:
+    given = wanted.get("Parameters")
+    return None if given is None else as_java_orders(given)
 
 
 def _save(catalog: Catalog, table: Answer) -> None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from localstack.services.plugins import Service, aws_provider
 
 from services.athena.errors import AthenaError
-from services.athena.operations import OPERATIONS
 from services.athena.provider import quick_calls
 from services.athena.provider.stored_objects import LocalStackObjectStore
 from services.localstack.core_service import core_service
@@ -41,6 +40,7 @@ def _make(engine: Running) -> Athena:
         store=store,
         engine=duckdb,
         state=StoredState(folder / "state.sqlite"),
+        managed_results=folder / "managed-results",
     )
 
 
@@ -50,4 +50,4 @@ quick_calls.register(athena_core)
 @aws_provider(api="athena", name="riacho")
 def athena() -> Service:
     """For what the quick calls leave to LocalStack's chain."""
-    return core_service("athena", athena_core, AthenaError, operations=OPERATIONS)
+    return core_service("athena", athena_core, AthenaError)

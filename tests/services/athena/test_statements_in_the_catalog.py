@@ -150,17 +150,34 @@ def test_hives_own_errors(athena: AthenaInMemory, sql: str, reason: str) -> None
     assert reason in athena.reason(sql)
 
 
-def test_metadata_stands_on_one_line_and_a_serde_alone_has_its_own_output_format(
-    athena: AthenaInMemory,
-) -> None:
+def metadata(athena: AthenaInMemory, table: str) -> dict[str, str]:
+    asked = {"CatalogName": "AwsDataCatalog", "DatabaseName": "default", "TableName": table}
+    found: dict[str, str] = athena.call("GetTableMetadata", **asked)["TableMetadata"]["Parameters"]
+    return found
+
+
+def test_metadata_has_one_blank_for_a_run_of_white_space(athena: AthenaInMemory) -> None:
     athena.rows(
-        "CREATE EXTERNAL TABLE kept (a string) COMMENT 'two\n\n   lines' ROW FORMAT SERDE "
+        "CREATE EXTERNAL TABLE kept (a string) COMMENT 'two\n\n   lines\n]' ROW FORMAT SERDE "
         "'org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe' WITH SERDEPROPERTIES ('field.delim'='\\t') "
         "LOCATION 's3://lake/kept/'"
     )
-    found = athena.call(
-        "GetTableMetadata", CatalogName="AwsDataCatalog", DatabaseName="default", TableName="kept"
-    )["TableMetadata"]["Parameters"]
-    assert found["comment"] == "two lines"
+    found = metadata(athena, "kept")
+    assert found["comment"] == "two lines\n]"
     assert found["serde.param.field.delim"] == "\t"
-    assert found["outputformat"] == "org.apache.hadoop.hive.ql.io.IgnoreKeyTextOutputFormat"
+
+
+@pytest.mark.parametrize(
+    ("serde", "output_format"),
+    [
+        ("org.openx.data.jsonserde.JsonSerDe", "IgnoreKeyTextOutputFormat"),
+        ("org.apache.hadoop.hive.serde2.OpenCSVSerde", "HiveIgnoreKeyTextOutputFormat"),
+    ],
+)
+def test_a_serde_without_stored_as_has_its_output_format(
+    athena: AthenaInMemory, serde: str, output_format: str
+) -> None:
+    athena.rows(
+        f"CREATE EXTERNAL TABLE t (a string) ROW FORMAT SERDE '{serde}' LOCATION 's3://lake/t/'"
+    )
+    assert metadata(athena, "t")["outputformat"] == "org.apache.hadoop.hive.ql.io." + output_format
