@@ -76,8 +76,8 @@ class MemoryFolder:
 class _Descriptor:
     """An open file; closed when its last user lets go of it."""
 
-    def __init__(self, path: str) -> None:
-        self.fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    def __init__(self, path: str, create: int) -> None:
+        self.fd = os.open(path, os.O_RDWR | create | os.O_CLOEXEC, 0o600)
 
     def __del__(self) -> None:
         if hasattr(self, "fd"):
@@ -92,12 +92,13 @@ class OpenFiles:
         self._files: OrderedDict[str, _Descriptor] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, path: str) -> _Descriptor:
+    def get(self, path: str, *, create: int = 0) -> _Descriptor:
+        """`create` is O_CREAT for a file that may be new."""
         with self._lock:
             if path in self._files:
                 self._files.move_to_end(path)
             else:
-                self._files[path] = _Descriptor(path)
+                self._files[path] = _Descriptor(path, create)
                 while len(self._files) > self._limit:
                     self._files.popitem(last=False)
             return self._files[path]
@@ -155,7 +156,7 @@ class DiskFolder:
 
     def _writable(self, name: str) -> _Descriptor:
         try:
-            return self._open_files.get(self._prefix + name)
+            return self._open_files.get(self._prefix + name, create=os.O_CREAT)
         except FileNotFoundError:
             self.path.mkdir(parents=True, exist_ok=True)
-            return self._open_files.get(self._prefix + name)
+            return self._open_files.get(self._prefix + name, create=os.O_CREAT)

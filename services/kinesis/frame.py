@@ -45,12 +45,16 @@ class Frame(NamedTuple):
 
 
 class FrameDamaged(ValueError):
-    """The bytes at `offset` are not the frame that was written there."""
+    """The bytes at `offset` are not the frame that was written there.
 
-    def __init__(self, offset: int, reason: str) -> None:
+    `frame` is what its header says, when that is as it was written.
+    """
+
+    def __init__(self, offset: int, reason: str, frame: Frame | None = None) -> None:
         super().__init__(f"{reason} at byte {offset}")
         self.offset = offset
         self.reason = reason
+        self.frame = frame
 
 
 class FrameTorn(ValueError):
@@ -112,7 +116,8 @@ def check(buffer: memoryview, offset: int) -> Frame:
         raise FrameDamaged(offset, "a frame's header has changed")
     if end > len(buffer):
         raise FrameTorn(offset)
-    raise FrameDamaged(offset, "a frame's records have changed")
+    lost = Frame(offset, end, count, flags, ordinal, arrival)
+    raise FrameDamaged(offset, "a frame's records have changed", lost)
 
 
 def index(

@@ -9,6 +9,7 @@ from typing import Any
 
 from services.kinesis import scaling
 from services.kinesis.arn import Caller
+from services.kinesis.errors import KinesisError
 from services.kinesis.kinesis import Kinesis
 from services.kinesis.live_stream import LiveStream
 from services.kinesis.metrics import metric_data
@@ -65,8 +66,12 @@ class Housekeeper:
                 counted = live.traffic.take()
                 if data := metric_data(live.state, counted, now):
                     metrics.setdefault(Caller(key.account_id, key.region), []).extend(data)
-                scale_on_demand(live, counted, seconds, now)
-                live.trim(now)
+                try:
+                    scale_on_demand(live, counted, seconds, now)
+                    live.trim(now)
+                except (KinesisError, OSError) as failure:
+                    # A full disk: the other streams have their turn all the same.
+                    logger.warning("Stream %s: %s", key.name, failure)
             for caller, data in metrics.items():
                 self._publish(caller, data)
 

@@ -60,14 +60,19 @@ class Kinesis:
             self._bring_back(fields)
 
     def _bring_back(self, fields: dict[str, Any]) -> None:
+        name = fields.get("name")
         try:
             state = streams.from_json(fields)
-        except (KeyError, TypeError, ValueError) as damage:
-            name = fields.get("name")
+            live = LiveStream(state, self.storage, sync=self.sync)
+        except (KeyError, TypeError, ValueError, AttributeError) as damage:
             logger.warning("Stream %s is left out, its files stay: %r", name, damage)
-            return
-        live = LiveStream(state, self.storage, sync=self.sync)
-        self.streams[StreamKey(state.account_id, state.region, state.name)] = live
+        except OSError as failure:
+            logger.warning(
+                "Stream %s is left out, its files stay: %s. Mend that and start again.",
+                *(name, failure),
+            )
+        else:
+            self.streams[StreamKey(state.account_id, state.region, state.name)] = live
 
     def call(
         self, operation: str, request: dict[str, Any], *, region: str, account_id: str

@@ -86,9 +86,15 @@ class LiveStream:
         folder = self._storage.folder(self.state.stream_id, shard.index)
         log = self.logs[shard.index] = ShardLog(folder, sync=self._sync)
         self.shards[shard.index] = shard
-        for damage in log.damages:
+        self._tell_damages(shard, log)
+
+    def _tell_damages(self, shard: Shard, log: ShardLog) -> None:
+        """Say once what was found broken."""
+        damages, log.damages = log.damages, []
+        torn, log.torn = log.torn, []
+        for damage in damages:
             logger.warning("%s", damage_message(self.state, shard, damage))
-        for segment, ordinal in log.torn:
+        for segment, ordinal in torn:
             logger.warning(
                 "Stream %s, %s: the last write to segment %s was cut short and is removed. It was "
                 "never acknowledged, unless something else has shortened the file: then sequence "
@@ -225,9 +231,19 @@ class LiveStream:
         return self._read_quotas.setdefault(shard.index, ReadQuota(now))
 
     def read(self, shard: Shard, ordinal: int, now: float, max_records: int = MAX_RECORDS) -> Page:
-        """Records that are still within the retention, from `ordinal` on."""
-        horizon = int(self.state.trim_horizon(now) * 1000)
-        return self.logs[shard.index].read(ordinal, max_records, MAX_BYTES, horizon)
+        """Records that are still within the retention, from `ordinal` on.
+
+        Raises InternalFailure when the disk does not give them.
+        """
+        horizon, log = int(self.state.trim_horizon(now) * 1000), self.logs[shard.index]
+        try:
+            page = log.read(ordinal, max_records, MAX_BYTES, horizon)
+        except OSError as failure:
+            logger.warning("Shard %s of %s: %s", shard.shard_id, self.state.name, failure)
+            raise internal_failure() from None
+        if log.damages or log.torn:
+            self._tell_damages(shard, log)
+        return page
 
     def has_ended(self, shard: Shard, ordinal: int) -> bool:
         """Whether a reader at `ordinal` has read all there will ever be."""
@@ -250,11 +266,11 @@ def _refuse(places: list[int], error: KinesisError, results: list[dict[str, Any]
 
 def damage_message(state: Stream, shard: Shard, damage: Damage) -> str:
     """Which records are gone, in words and sequence numbers."""
+    kept = "" if damage.kept_as is None else f"It is kept as {damage.kept_as}. "
     ranges = ", ".join(_gone(shard, first, last) for first, last in damage.gone) or "none"
     return (
         f"Stream {state.name}, {shard.shard_id}: segment {damage.segment} is damaged "
-        f"({damage.reason}). It is kept as {damage.kept_as}. Sequence numbers that are gone: "
-        f"{ranges}."
+        f"({damage.reason}). {kept}Sequence numbers that are gone: {ranges}."
     )
 
 

@@ -6,7 +6,8 @@ import threading
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from itertools import zip_longest
+from contextlib import suppress
+from itertools import takewhile, zip_longest
 from typing import NamedTuple
 
 from services.kinesis import frame
@@ -16,8 +17,11 @@ from services.kinesis.segment import (
     Damage,
     Segment,
     create_segment,
+    missing_newest,
     recover_segment,
     segment_names,
+    set_copies_aside,
+    settle_leftovers,
 )
 
 #: A segment is closed at this size; retention deletes whole segments.
@@ -71,6 +75,8 @@ class ShardLog:
         self.torn: list[tuple[str, int]] = []
         self._segments: list[Segment] = []
         self._next_ordinal = FIRST_ORDINAL
+        #: Where the last segment ended, when the next one begins later and is not there yet.
+        self._ended_at: int | None = None
         self._last_arrival = 0
         self._recover()
 
@@ -121,7 +127,7 @@ class ShardLog:
             ordinal = max(ordinal, self.ordinal_at(not_before_millis))
             try:
                 return self._collect(ordinal, max_records, max_bytes)
-            except frame.FrameDamaged:
+            except (frame.FrameDamaged, frame.FrameTorn, FileNotFoundError):
                 self._recover()
                 return self._collect(ordinal, max_records, max_bytes)
 
@@ -145,45 +151,62 @@ class ShardLog:
     def trim(self, horizon_millis: int) -> int:
         """Delete the segments whose records all came before; how many."""
         with self._lock:
-            expired = [
-                segment
-                for segment in self._segments[:-1]
-                if not segment.arrivals or segment.arrivals[-1] < horizon_millis
-            ]
+            # From the first on: one in the middle may be without arrivals, having lost all.
+            expired = list(
+                takewhile(
+                    lambda segment: not segment.arrivals or segment.arrivals[-1] < horizon_millis,
+                    self._segments[:-1],
+                )
+            )
             last = self._segments[-1] if self._segments else None
             if last and last.arrivals and last.arrivals[-1] < horizon_millis:
-                # Keep an empty segment: its name remembers the next ordinal.
-                self._add_segment()
-                expired.append(last)
+                # Keep an empty segment: its name remembers the next ordinal. Without room for
+                # it the last one stays until the next time.
+                with suppress(OSError):
+                    self._add_segment()
+                    expired.append(last)
             self._segments = [s for s in self._segments if s not in expired]
             for segment in expired:
                 self._folder.remove(segment.name)
             return len(expired)
 
     def _recover(self) -> None:
+        """Raises OSError when there is no room for what must be set aside: nothing changes."""
+        settle_leftovers(self._folder)
+        self.damages += set_copies_aside(self._folder)
         names = segment_names(self._folder)
-        self._segments, uncertain_from = [], 0
+        segments, next_ordinal = list[Segment](), self._next_ordinal
+        # How far lost records may have gone: their numbers are never used again.
+        reached, is_uncertain = 0, False
         for name, successor in zip_longest(names, names[1:]):
             recovered = recover_segment(self._folder, name, successor)
             if recovered.segment is not None:
-                self._segments.append(recovered.segment)
-                self._next_ordinal = max(self._next_ordinal, recovered.segment.next_ordinal)
+                segments.append(recovered.segment)
+                next_ordinal = max(next_ordinal, recovered.segment.next_ordinal)
             if (damage := recovered.damage) is not None:
                 self.damages.append(damage)
-                uncertain_from = damage.highest_ordinal if damage.is_open_ended else 0
+                reached = max(reached, damage.highest_ordinal)
             if recovered.torn:
-                uncertain_from = Segment.base_of(name)
-                self.torn.append((name, max(self._next_ordinal, uncertain_from)))
-        arrivals = (int(s.arrivals[-1]) for s in self._segments if s.arrivals)
+                reached, is_uncertain = max(reached, Segment.base_of(name)), True
+                self.torn.append((name, max(next_ordinal, reached)))
+        last_base = Segment.base_of(names[-1]) if names else 0
+        if (missing := missing_newest(self._folder, last_base, next_ordinal)) is not None:
+            self.damages.append(missing)
+            reached = missing.highest_ordinal
+        arrivals = (int(s.arrivals[-1]) for s in segments if s.arrivals)
         self._last_arrival = max([self._last_arrival, *arrivals])
-        if uncertain_from:
-            previous_end = self._next_ordinal
-            self._next_ordinal = max(previous_end, uncertain_from) + _SKIP_AFTER_TEAR
-            segment = create_segment(self._folder, self._next_ordinal, previous_end)
-            self._segments.append(segment)
+        self._segments, self._next_ordinal = segments, next_ordinal
+        if is_uncertain or reached > next_ordinal:
+            self._begin_later(max(next_ordinal, reached) + _SKIP_AFTER_TEAR)
+
+    def _begin_later(self, ordinal: int) -> None:
+        """Go on at this ordinal in a new segment; on a full disk the next append makes it."""
+        self._ended_at, self._next_ordinal = self._next_ordinal, ordinal
+        with suppress(OSError):
+            self._add_segment()
 
     def _writable_segment(self, arrival: int) -> Segment:
-        if self._segments:
+        if self._segments and self._ended_at is None:
             segment = self._segments[-1]
             too_old = bool(segment.arrivals) and arrival - segment.arrivals[0] > SEGMENT_MILLIS
             if segment.end < SEGMENT_BYTES and not too_old:
@@ -192,7 +215,9 @@ class ShardLog:
         return self._segments[-1]
 
     def _add_segment(self) -> None:
-        segment = create_segment(self._folder, self._next_ordinal, self._next_ordinal)
+        ended_at = self._next_ordinal if self._ended_at is None else self._ended_at
+        segment = create_segment(self._folder, self._next_ordinal, ended_at)
+        self._ended_at = None
         self._segments.append(segment)
 
     def _write(self, segment: Segment, content: bytes) -> None:

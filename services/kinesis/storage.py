@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
+from zlib import crc32
 
 import orjson
 
@@ -15,6 +16,9 @@ from services.kinesis.folder import DiskFolder, Folder, MemoryFolder, OpenFiles
 from services.kinesis.shard import shard_id_of
 
 logger = logging.getLogger(__name__)
+
+#: What a stream is, twice: the second is for when the first is damaged.
+_STATE, _COPY = "stream.json", "stream.copy.json"
 
 
 class Storage(Protocol):
@@ -59,7 +63,10 @@ class MemoryStorage:
 
 
 class DiskStorage:
-    """`<stream id>/stream.json` and `<stream id>/<shard id>/*.log` below one folder."""
+    """`<stream id>/stream.json` and `<stream id>/<shard id>/*.log` below one folder.
+
+    What cannot be read is left where it is and named in the engine's log.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -67,24 +74,29 @@ class DiskStorage:
         path.mkdir(parents=True, exist_ok=True)
 
     def load(self) -> Iterator[dict[str, Any]]:
-        for file in sorted(self._path.glob("*/stream.json")):
-            try:
-                yield orjson.loads(file.read_bytes())
-            except ValueError as damage:
-                logger.warning(
-                    "The stream in %s cannot be read (%s): its files stay, it is left out.",
-                    file,
-                    damage,
-                )
+        for folder in sorted(p for p in self._path.iterdir() if p.suffix != ".deleted"):
+            if (fields := _state_in(folder)) is not None:
+                yield fields
         for left_over in self._path.glob("*.deleted"):
             shutil.rmtree(left_over, ignore_errors=True)
 
     def save(self, stream_id: str, fields: dict[str, Any]) -> None:
         folder = self._path / stream_id
+        is_new = not folder.exists()
         folder.mkdir(exist_ok=True)
-        temporary = folder / "stream.json.new"
-        temporary.write_bytes(orjson.dumps(fields))
-        os.replace(temporary, folder / "stream.json")
+        # Whole and in the end under its name: what is there stays when there is no room.
+        new, copy = folder / f"{_STATE}.new", folder / f"{_COPY}.new"
+        try:
+            for file in (new, copy):
+                file.write_bytes(_sealed(fields))
+        except OSError:
+            for file in (new, copy):
+                file.unlink(missing_ok=True)
+            if is_new:
+                folder.rmdir()
+            raise
+        os.replace(copy, folder / _COPY)
+        os.replace(new, folder / _STATE)
 
     def folder(self, stream_id: str, shard_index: int) -> Folder:
         return DiskFolder(self._path / stream_id / shard_id_of(shard_index), self._open_files)
@@ -102,3 +114,53 @@ class DiskStorage:
         folder = self._path / stream_id / shard_id_of(shard_index)
         self._open_files.forget_below(folder)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _sealed(fields: dict[str, Any]) -> bytes:
+    content = orjson.dumps(fields)
+    return orjson.dumps({"crc32": crc32(content), "stream": orjson.Fragment(content)})
+
+
+def _unsealed(content: bytes) -> dict[str, Any]:
+    """The fields again. Raises ValueError when they are not as they were written."""
+    found = orjson.loads(content)
+    if not isinstance(found, dict):
+        raise ValueError("it holds no object")
+    if "stream" not in found:
+        # Releases before the checksum wrote the fields alone.
+        return found
+    fields = found["stream"]
+    if not isinstance(fields, dict) or crc32(orjson.dumps(fields)) != found.get("crc32"):
+        raise ValueError("its checksum is another")
+    return fields
+
+
+def _state_in(folder: Path) -> dict[str, Any] | None:
+    """What the stream in a folder is, from the first of its two files that is good."""
+    damages = list[str]()
+    for file in (folder / _STATE, folder / _COPY):
+        try:
+            fields = _unsealed(file.read_bytes())
+        except FileNotFoundError:
+            damages.append(f"{file} is missing")
+        except (OSError, ValueError) as damage:
+            damages.append(f"{file} cannot be read ({damage})")
+        else:
+            if fields.get("stream_id") != folder.name:
+                damages.append(f"{file} is of another stream, {fields.get('stream_id')}")
+                continue
+            if file.name == _COPY:
+                logger.warning("%s: its copy beside it is used.", damages[0])
+            return fields
+    if _has_shards(folder):
+        logger.warning("%s: its files stay, it is left out.", "; ".join(damages))
+    return None
+
+
+def _has_shards(folder: Path) -> bool:
+    try:
+        return any(child.name.startswith("s") for child in folder.iterdir())
+    except NotADirectoryError:
+        return False
+    except OSError:
+        return True

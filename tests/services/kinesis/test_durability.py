@@ -158,7 +158,8 @@ def test_an_unreadable_stream_does_not_keep_the_others_from_coming_back(
     call("CreateStream", StreamName="t", ShardCount=1)
     [live] = [s for s in call.kinesis.streams.values() if s.state.name == "t"]
     file = tmp_path / live.state.stream_id / "stream.json"
-    file.write_bytes(file.read_bytes()[:40])
+    for damaged in file.parent.glob("stream*.json"):
+        damaged.write_bytes(damaged.read_bytes()[:40])
 
     with caplog.at_level(logging.WARNING, logger="services.kinesis"):
         call = started(clock, tmp_path)
