@@ -23,7 +23,7 @@ import boto3
 from botocore.config import Config
 
 from scripts.bench.peers import PEERS, PeerUnavailable, RunningPeer
-from scripts.bench.stream import cpu_of
+from scripts.bench.process_usage import cpu_of
 
 COLD_STARTS = 10
 WARM_INVOCATIONS = 400

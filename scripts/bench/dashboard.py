@@ -31,7 +31,8 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.typing import Subprotocol
 
 from scripts.bench.peers import PEERS, RunningPeer
-from scripts.bench.stream import connect, cpu_of
+from scripts.bench.process_usage import cpu_of
+from scripts.bench.stream import connect
 from scripts.command_line.connection import Connection
 from scripts.command_line.dashboard import dashboard_command, dashboard_environment
 from services.localstack.environment import ROOT

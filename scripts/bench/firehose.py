@@ -28,7 +28,8 @@ from typing import Any, NamedTuple
 from botocore.exceptions import BotoCoreError, ClientError
 
 from scripts.bench.peers import PEERS, PeerUnavailable, RunningPeer
-from scripts.bench.stream import connect, memory_of
+from scripts.bench.process_usage import memory_of
+from scripts.bench.stream import connect
 
 ROLE = "arn:aws:iam::000000000000:role/firehose"
 RECORD_BYTES = 200

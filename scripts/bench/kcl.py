@@ -25,8 +25,9 @@ from typing import Any
 
 from scripts.bench import real_kcl
 from scripts.bench.peers import RunningPeer, riacho
+from scripts.bench.process_usage import memory_of
 from scripts.bench.real_kcl import FAST, RealKcl, WorkerProcess
-from scripts.bench.stream import connect, memory_of
+from scripts.bench.stream import connect
 
 SHARDS = 8
 RECORD_BYTES = 200

@@ -24,9 +24,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from scripts.bench.process_usage import cpu_of
 from services.connect import connect
 from services.localstack.engine import Engine, start
-from services.localstack.processes import descendants
 from services.settings import Settings
 
 Call = Callable[[int], Any]
@@ -36,7 +36,6 @@ CALLS_IN_A_ROUND = 20
 #: How much more a call may take.
 GOALS = {"put_object": 0.2}
 GOAL = 0.1
-TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 def calls(engine: Engine) -> dict[str, Call]:
@@ -122,26 +121,14 @@ def measure(memory: Side, disk: Side, count: int) -> None:
             side.rounds.append([])
         if round_ == 1:
             for side in (memory, disk):
-                side.cpu = -cpu_seconds(side.pid)
+                side.cpu = -cpu_of(side.pid)
         for _ in range(CALLS_IN_A_ROUND):
             number += 1
             for side in (memory, disk) if number % 2 else (disk, memory):
                 side.once(number)
     for side in (memory, disk):
-        side.cpu += cpu_seconds(side.pid)
+        side.cpu += cpu_of(side.pid)
         del side.rounds[0]
-
-
-def cpu_seconds(pid: int) -> float:
-    """What a process and its helpers have taken so far; 0 where there is no /proc."""
-    ticks = 0
-    for each in (pid, *(helper.pid for helper in descendants(pid))):
-        try:
-            told = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        ticks += int(told[11]) + int(told[12])
-    return ticks / TICKS_PER_SECOND
 
 
 def row(name: str, memory: Side, disk: Side) -> str:

@@ -31,6 +31,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from scripts.bench.peers import PEERS, PeerUnavailable, RunningPeer
+from scripts.bench.process_usage import cpu_of, memory_of
 from scripts.bench.stream_figures import (
     GETS,
     GETS_BY_TWO,
@@ -434,33 +435,6 @@ def produce(endpoint_url: str, stream: str) -> None:
     print("producing", flush=True)
     while True:
         _put_batches(client, stream, 100)
-
-
-def _family(pid: int) -> Iterator[int]:
-    """The process and all below it."""
-    yield pid
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in task.read_text().split():
-            yield from _family(int(child))
-
-
-def memory_of(pid: int) -> int:
-    """Resident bytes of a process and its children."""
-    total = 0
-    for member in _family(pid):
-        status = Path(f"/proc/{member}/status").read_text()
-        lines = (line.split() for line in status.splitlines())
-        total += sum(int(words[1]) * 1024 for words in lines if words[0] == "VmRSS:")
-    return total
-
-
-def cpu_of(pid: int) -> float:
-    """Seconds of CPU that a process and its children have used."""
-    ticks = 0
-    for member in _family(pid):
-        fields = Path(f"/proc/{member}/stat").read_text().rpartition(")")[2].split()
-        ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 if __name__ == "__main__":

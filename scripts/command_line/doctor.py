@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -15,12 +14,12 @@ from rich.table import Table
 
 from scripts.command_line import doctor_compose
 from scripts.command_line.failures import ExitCode
-from scripts.command_line.finding import GOOD, LACKING, WARNING, Finding
+from scripts.command_line.finding import GOOD, LACKING, WARNING, Finding, printed
 from scripts.command_line.target import data_folder, data_option
 from services.localstack.data_folder import find
 from services.localstack.environment import ENGINE_PYTHON, JARS, JAVA, ROOT
 from services.localstack.ports import why_taken
-from services.opensearch.distribution import VERSION, default_home, is_installed
+from services.opensearch.distribution import VERSION, home_of, is_installed
 from services.settings import Settings, from_environment
 
 INSTALL = "run ./scripts/install"
@@ -110,7 +109,7 @@ def memory(settings: Settings) -> Finding:
 
 
 def _memory_of_macos() -> int | None:
-    total = _first_line(["sysctl", "-n", "hw.memsize"])
+    total = printed("sysctl", "-n", "hw.memsize")
     return int(total) // 2 if total and total.isdigit() else None
 
 
@@ -137,17 +136,17 @@ def engine_python(settings: Settings) -> Finding:
 
 
 def _python(name: str, python: Path) -> Finding:
-    version = _first_line([str(python), "--version"])
+    version = printed(str(python), "--version")
     if version is None or not version.startswith("Python 3.13"):
         return Finding(name, LACKING, version or "none", INSTALL)
     return Finding(name, GOOD, version)
 
 
 def java(settings: Settings) -> Finding:
-    version = _first_line([str(JAVA), "--version"])
+    version = printed(str(JAVA), "--version")
     if version is None:
         return Finding("Java", LACKING, "the bundled one does not run", INSTALL)
-    return Finding("Java", GOOD, f"{version} (bundled)")
+    return Finding("Java", GOOD, f"{version.splitlines()[0]} (bundled)")
 
 
 def dynamodb(settings: Settings) -> Finding:
@@ -160,18 +159,8 @@ def dynamodb(settings: Settings) -> Finding:
 
 
 def search(settings: Settings) -> Finding:
-    home = Path(settings.search_home) if settings.search_home else default_home()
+    home = home_of(settings)
     return judge_search(is_installed(home), wanted=settings.search == "on", home=home)
-
-
-def _first_line(command: list[str]) -> str | None:
-    """The first line a program prints; None when it fails or is not there."""
-    try:
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=20)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    lines = answer.stdout.splitlines()
-    return lines[0].strip() if answer.returncode == 0 and lines else None
 
 
 CHECKS: tuple[Callable[[Settings], Finding], ...] = (

@@ -6,12 +6,11 @@ import json
 import os
 import re
 import shutil
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from scripts.command_line.finding import GOOD, WARNING, Finding
+from scripts.command_line.finding import GOOD, WARNING, Finding, printed
 from services.localstack.data_folder import FORMAT
 from services.localstack.environment import ROOT
 from services.localstack.ports import why_taken
@@ -141,14 +140,14 @@ def findings() -> list[Finding]:
     program = shutil.which("docker")
     if program is None:
         return [judge_docker(None, None, None)]
-    client = (_printed(program, "--version") or "").removeprefix("Docker version ").split(",")[0]
-    info = _json(_printed(program, "info", "--format", "{{json .}}"))
+    client = (printed(program, "--version") or "").removeprefix("Docker version ").split(",")[0]
+    info = _json(printed(program, "info", "--format", "{{json .}}"))
     server = info.get("ServerVersion") or None
-    compose = _printed(program, "compose", "version", "--short")
+    compose = printed(program, "compose", "version", "--short")
     docker = judge_docker(client or "of unknown version", server, compose)
     if server is None:
         return [docker]
-    running = bool(_printed(program, "ps", "-q", "--filter", _of_project("com.docker.compose.")))
+    running = bool(printed(program, "ps", "-q", "--filter", _of_project("com.docker.compose.")))
     return [
         docker,
         judge_memory(int(info["MemTotal"])),
@@ -180,10 +179,10 @@ def _taken(written: Mapping[str, str]) -> dict[str, int]:
 
 
 def _formats(program: str) -> dict[str, str]:
-    names = _printed(program, "volume", "ls", "-q", "--filter", _of_project("com.docker.compose."))
+    names = printed(program, "volume", "ls", "-q", "--filter", _of_project("com.docker.compose."))
     formats = {}
     for name in (names or "").split():
-        labels = _json(_printed(program, "volume", "inspect", "-f", "{{json .Labels}}", name))
+        labels = _json(printed(program, "volume", "inspect", "-f", "{{json .Labels}}", name))
         formats[name] = str(labels.get(LABEL, ""))
     return formats
 
@@ -195,12 +194,3 @@ def _of_project(prefix: str) -> str:
 def _json(text: str | None) -> dict[str, Any]:
     read: dict[str, Any] = json.loads(text or "{}") or {}
     return read
-
-
-def _printed(*command: str) -> str | None:
-    """What a program prints; None when it fails, is not there, or prints nothing."""
-    try:
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=20)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return answer.stdout.strip() or None if answer.returncode == 0 else None

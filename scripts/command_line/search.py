@@ -21,7 +21,7 @@ from services.localstack.environment import JAVA
 from services.localstack.ports import free_port
 from services.opensearch.cluster import Cluster
 from services.opensearch.dashboards import Dashboards, saved_objects
-from services.opensearch.distribution import VERSION, default_home
+from services.opensearch.distribution import VERSION, home_of
 from services.opensearch.errors import SearchFailed
 from services.opensearch.panels import PanelQuery, TimeRange, panel_queries
 from services.opensearch.server import Server, prepare
@@ -33,11 +33,6 @@ _SHOWN_ROWS = 5
 @click.group()
 def search() -> None:
     """OpenSearch beside the engine: fetch it, fill in its dashboards, look at their numbers."""
-
-
-def home_of(settings: Settings) -> Path:
-    """Where the release is, or will be."""
-    return Path(settings.search_home) if settings.search_home else default_home()
 
 
 def install_shown(settings: Settings) -> None:

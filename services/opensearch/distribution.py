@@ -9,6 +9,8 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from services.settings import Settings
+
 #: The release of the server, of the containers and of Dashboards alike.
 VERSION = "3.8.0"
 
@@ -27,6 +29,11 @@ def default_home(environment: Mapping[str, str] = os.environ) -> Path:
     """Where releases are kept, for all data folders of a user."""
     cache = environment.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     return Path(cache) / "riacho" / "opensearch" / VERSION
+
+
+def home_of(settings: Settings) -> Path:
+    """Where the release is, or will be: the setting's folder, or the default one."""
+    return Path(settings.search_home) if settings.search_home else default_home()
 
 
 def is_installed(home: Path) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from localstack.runtime import hooks
 
 from services.localstack.admin import json_answer
@@ -12,7 +10,7 @@ from services.localstack.data_calls import DataAnswer, DataRequest, data_calls
 from services.localstack.environment import JAVA
 from services.localstack.ports import free_port
 from services.localstack.running import Running, running
-from services.opensearch.distribution import default_home
+from services.opensearch.distribution import home_of
 from services.opensearch.embedded import EmbeddedOpenSearch
 from services.opensearch.server import Server
 
@@ -20,7 +18,7 @@ from services.opensearch.server import Server
 def _make(running: Running) -> EmbeddedOpenSearch:
     settings = running.settings
     server = Server(
-        home=Path(settings.search_home) if settings.search_home else default_home(),
+        home=home_of(settings),
         data=settings.data_dir / "opensearch",
         java=JAVA,
         port=settings.search_port,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.contract.engines import ContractEngine, riacho_engine, running_engine
 
@@ -18,6 +20,18 @@ def contract_engine(request: pytest.FixtureRequest) -> Iterator[ContractEngine]:
         return
     with running_engine(name) as engine:
         yield engine
+
+
+@pytest.fixture
+def refused() -> Callable[..., dict[str, str]]:
+    """Calls and expects an error; its `Code` and `Message`."""
+
+    def call(operation: Callable[..., Any], **request: Any) -> dict[str, str]:
+        with pytest.raises(ClientError) as raised:
+            operation(**request)
+        return dict(raised.value.response["Error"])
+
+    return call
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -7,7 +7,6 @@ import logging
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from botocore.exceptions import ClientError
 from localstack.aws.connect import connect_to
 
 from services.awslambda.gathering import Gathering
@@ -72,9 +71,10 @@ def _send(stream: Stream, events: list[LogEvent]) -> None:
 
 
 def _create(logs: Any, stream: Stream) -> None:
-    with contextlib.suppress(ClientError):
+    is_there = logs.exceptions.ResourceAlreadyExistsException
+    with contextlib.suppress(is_there):
         logs.create_log_group(logGroupName=stream.group)
-    with contextlib.suppress(ClientError):
+    with contextlib.suppress(is_there):
         logs.create_log_stream(logGroupName=stream.group, logStreamName=stream.name)
 
 

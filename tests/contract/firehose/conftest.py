@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -100,15 +100,3 @@ def firehose(contract_engine: ContractEngine) -> Iterator[Firehose]:
         for key in firehose.object_keys():
             firehose.s3.delete_object(Bucket=firehose.bucket, Key=key)
         firehose.s3.delete_bucket(Bucket=firehose.bucket)
-
-
-@pytest.fixture
-def refused() -> Callable[..., dict[str, str]]:
-    """Calls and expects an error; its `Code` and `Message`."""
-
-    def call(operation: Callable[..., Any], **request: Any) -> dict[str, str]:
-        with pytest.raises(ClientError) as raised:
-            operation(**request)
-        return dict(raised.value.response["Error"])
-
-    return call

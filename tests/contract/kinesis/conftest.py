@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -85,15 +85,3 @@ def streams(contract_engine: ContractEngine) -> Iterator[Streams]:
     for name in streams.made:
         with contextlib.suppress(ClientError):
             streams.client.delete_stream(StreamName=name, EnforceConsumerDeletion=True)
-
-
-@pytest.fixture
-def refused() -> Callable[..., dict[str, str]]:
-    """Calls and expects an error; its `Code` and `Message`."""
-
-    def call(operation: Callable[..., Any], **request: Any) -> dict[str, str]:
-        with pytest.raises(ClientError) as raised:
-            operation(**request)
-        return dict(raised.value.response["Error"])
-
-    return call

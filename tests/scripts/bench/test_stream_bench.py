@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 
 from scripts.bench.canned import serve
-from scripts.bench.stream import cpu_of, memory_of
+from scripts.bench.process_usage import cpu_of, memory_of
 from scripts.bench.stream_figures import (
     GETS,
     PUT,
