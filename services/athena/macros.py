@@ -33,7 +33,6 @@ CREATE MACRO athena_percentile(l, p) AS l[least(len(l), CAST(floor(p * len(l)) A
 CREATE MACRO athena_number_or_null(x) AS CASE WHEN NOT isnan(x) THEN x END;
 CREATE MACRO athena_round_to(x, f) AS CASE WHEN isfinite(x) AND abs(x * f) < 9e15
   THEN CASE WHEN x < 0 THEN -floor(-x * f + 0.5) / f ELSE floor(x * f + 0.5) / f END ELSE x END;
-CREATE MACRO athena_unpack_zoned(x) AS x;
 CREATE MACRO athena_unpack(l) AS map_from_entries(l);
 CREATE MACRO athena_has_null(l) AS len(list_filter(l, lambda _mz: _mz IS NULL)) > 0;
 CREATE MACRO athena_all(l) AS CASE WHEN l IS NULL THEN NULL WHEN list_contains(l, false) THEN false

@@ -161,12 +161,13 @@ def iso_moment(x: str, digits: int) -> dict[str, Any]:
 
 def date_format(moment: datetime, pattern: str, zone: str) -> str:
     return "".join(
-        _mysql(moment, letter) if letter else literal for literal, letter in _mysql_parts(pattern)
+        _mysql(moment, letter) if letter else literal for literal, letter in mysql_parts(pattern)
     )
 
 
 @lru_cache(512)
-def _mysql_parts(pattern: str) -> list[tuple[str, str]]:
+def mysql_parts(pattern: str) -> list[tuple[str, str]]:
+    """(literal, "") or ("", letter) each."""
     parts: list[tuple[str, str]] = []
     at = 0
     while at < len(pattern):
@@ -182,7 +183,7 @@ def _mysql_parts(pattern: str) -> list[tuple[str, str]]:
 _MYSQL = {
     "a": "%a", "b": "%b", "d": "%d", "H": "%H", "h": "%I", "I": "%I", "i": "%M", "j": "%j", "M": "%B", "m": "%m",
     "p": "%p", "r": "%I:%M:%S %p", "S": "%S", "s": "%S", "T": "%H:%M:%S", "W": "%A", "Y": "%Y", "y": "%y",
-    "v": "%V", "x": "%G",
+    "v": "%V",
 }  # fmt: skip
 _MYSQL_REFUSED = "DUuVXw"
 
@@ -199,8 +200,8 @@ def _mysql(moment: datetime, letter: str) -> str:
             return str(moment.hour % 12 or 12)
         case "f":
             return f"{moment.microsecond:06d}"
-        case "Y":
-            return f"{moment.year:04d}"
+        case "Y" | "x":
+            return f"{moment.year if letter == 'Y' else moment.isocalendar()[0]:04d}"
         case "%":
             return "%"
     if letter in _MYSQL_REFUSED:
@@ -252,7 +253,7 @@ def _mysql_shape(pattern: str) -> tuple[str, list[str]]:
     }  # fmt: skip
     expanded = pattern.replace("%T", "%H:%i:%S").replace("%r", "%h:%i:%S %p")
     out, names = [], []
-    listed = _mysql_parts(expanded)
+    listed = mysql_parts(expanded)
     for place, (literal, letter) in enumerate(listed):
         following = listed[place + 1][1] if place + 1 < len(listed) else ""
         if letter == "Y" and following in _DIGITS:  # `%Y%m%d`: four digits are the year
@@ -317,7 +318,8 @@ def _assembled(fields: dict[str, Any], x: str) -> datetime:
 
 
 @lru_cache(512)
-def _joda_parts(pattern: str) -> list[tuple[str, str]]:
+def joda_parts(pattern: str) -> list[tuple[str, str]]:
+    """(literal, "") or ("", run of a letter) each. Raises ValueError for an open quote."""
     parts: list[tuple[str, str]] = []
     at = 0
     while at < len(pattern):
@@ -345,7 +347,7 @@ def _joda_parts(pattern: str) -> list[tuple[str, str]]:
 
 def format_datetime(moment: datetime, pattern: str, zone: str) -> str:
     return "".join(
-        _joda(moment, run, zone) if run else literal for literal, run in _joda_parts(pattern)
+        _joda(moment, run, zone) if run else literal for literal, run in joda_parts(pattern)
     )
 
 
@@ -422,7 +424,7 @@ def _joda_shape(pattern: str) -> tuple[str, list[str]]:
         "e": "u",
     }
     out, names = [], []
-    listed = _joda_parts(pattern)
+    listed = joda_parts(pattern)
     for place, (literal, run) in enumerate(listed):
         if not run:
             out.append(re.escape(literal))

@@ -34,10 +34,10 @@ CREATE MACRO athena_day_to_second(x) AS (CASE WHEN x < 0 THEN '-' ELSE '' END)
      abs(x) % 3600000 // 60000, abs(x) % 60000 // 1000, abs(x) % 1000);
 CREATE MACRO athena_year_to_month(x) AS (CASE WHEN x < 0 THEN '-' ELSE '' END)
   || (abs(x) // 12) || '-' || (abs(x) % 12);
-CREATE MACRO athena_local(v) AS CASE WHEN regexp_matches(v.z, '^[+-]')
+CREATE MACRO athena_local(v) AS CASE WHEN v.z = 'UTC' THEN v.t WHEN v.z[1] IN ('+', '-')
   THEN v.t + to_minutes(CAST(CASE WHEN v.z[1] = '-' THEN -1 ELSE 1 END
     * (CAST(v.z[2:3] AS INTEGER) * 60 + CAST(v.z[5:6] AS INTEGER)) AS INTEGER))
-  WHEN v.z = 'UTC' THEN v.t ELSE timezone(v.z, timezone('UTC', v.t)) END;
+  ELSE timezone(v.z, timezone('UTC', v.t)) END;
 """
 
 

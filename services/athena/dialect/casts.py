@@ -5,7 +5,7 @@ from __future__ import annotations
 from services.athena import rendering
 from services.athena import trino_types as t
 from services.athena.dialect import coercion, json_casts
-from services.athena.dialect.typed import Typed, text
+from services.athena.dialect.typed import Typed, once, text
 from services.athena.errors import SqlRefused
 from services.athena.trino_types import Type, duck_type
 
@@ -265,8 +265,12 @@ def _date(sql: str, given: Type, wanted: Type, lenient: bool) -> str:
         case "timestamp":
             return f"CAST({sql} AS DATE)"
         case "timestamp with time zone":
-            return f"CAST(athena_local({sql}) AS DATE)"
+            return f"CAST({_local(sql)} AS DATE)"
     raise CastRefused(f"Cannot cast {given} to {wanted}")
+
+
+def _local(sql: str) -> str:
+    return once(sql, lambda v: f"athena_local({v})")
 
 
 def rounded(sql: str, given: int, wanted: int, kind: str = "TIMESTAMP") -> str:
@@ -304,7 +308,7 @@ def _timestamp(sql: str, given: Type, wanted: Type, lenient: bool) -> str:
             plain = f"CAST({sql} AS TIMESTAMP)" if given.precision > 6 else sql
             return rounded(plain, min(given.precision, 6), digits)
         case "timestamp with time zone":
-            return rounded(f"athena_local({sql})", given.precision, digits)
+            return rounded(_local(sql), given.precision, digits)
         case "time":
             return rounded(f"(CURRENT_DATE + {sql})", given.precision, digits)
         case "time with time zone":

@@ -6,7 +6,7 @@ from typing import Any
 
 from services.athena import trino_types as t
 from services.athena.dialect import coercion
-from services.athena.dialect.typed import Typed
+from services.athena.dialect.typed import Typed, once
 from services.athena.trino_types import Type
 
 ZONED, CLOCK_ZONED = "timestamp with time zone", "time with time zone"
@@ -17,7 +17,7 @@ def local(value: Typed) -> str:
     """The wall-clock timestamp of a moment, in its own zone."""
     match value.type.name:
         case "timestamp with time zone":
-            return f"athena_local({value.sql})"
+            return value.wall or once(value.sql, lambda v: f"athena_local({v})")
         case "date":
             return f"CAST({value.sql} AS TIMESTAMP)"
         case "time":

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from services.athena import trino_types as t
+from services.athena.dialect import native_moments
 from services.athena.dialect.casts import rounded
 from services.athena.dialect.functions import function, mismatch, need, text_of
 from services.athena.dialect.moment_arithmetic import ZONED, local
 from services.athena.dialect.moment_zones import zone_of
-from services.athena.dialect.typed import Typed
+from services.athena.dialect.typed import Typed, once, text
 
 V, B, D = t.VARCHAR, t.BIGINT, t.DOUBLE
 
@@ -72,16 +74,40 @@ def from_iso8601_date(b: Any, node: Any, args: list[Typed]) -> Typed:
 @function("from_iso8601_timestamp")
 def from_iso8601_timestamp(b: Any, node: Any, args: list[Typed]) -> Typed:
     need(b, node, "from_iso8601_timestamp", args, 1)
-    return Typed(
-        f"athena_unpack_zoned(athena_iso_moment({text_of(b, node, args[0])}, 3))", t.timestamp_tz(3)
-    )
+    return _iso_moment(text_of(b, node, args[0]), 3)
 
 
 @function("from_iso8601_timestamp_nanos")
 def from_iso8601_timestamp_nanos(b: Any, node: Any, args: list[Typed]) -> Typed:
+    return _iso_moment(text_of(b, node, args[0]), 6)
+
+
+def _iso_moment(x: str, digits: int) -> Typed:
+    """What machines write, in UTC, is read natively."""
+    globs = " ".join(f"WHEN {size} THEN {text(g)}" for size, g in native_moments.ISO_IN_UTC.items())
+    kind = t.timestamp_tz(digits)
+
+    def is_native(v: str) -> str:
+        # T24:00 is the next day's midnight for DuckDB
+        return f"{v} GLOB CASE strlen({v}) {globs} END AND NOT contains({v}, 'T24')"
+
+    def native(v: str) -> str:
+        cut = (
+            f"date_trunc('millisecond', TRY_CAST({v} AS TIMESTAMP))"
+            if digits == 3
+            else f"TRY_CAST({v} AS TIMESTAMP)"
+        )
+        return f"coalesce({cut}, (athena_iso_moment({v}, {digits})).t)"
+
+    def local_of(v: str) -> str:
+        return once(f"athena_iso_moment({v}, {digits})", lambda m: f"athena_local({m})")
+
     return Typed(
-        f"athena_unpack_zoned(athena_iso_moment({text_of(b, node, args[0])}, 6))", t.timestamp_tz(6)
-    )
+        once(x, lambda v: f"CASE WHEN {is_native(v)} THEN {{'t': {native(v)}, 'z': 'UTC'}} "
+             f"ELSE athena_iso_moment({v}, {digits}) END"),
+        kind,
+        wall=once(x, lambda v: f"CASE WHEN {is_native(v)} THEN {native(v)} ELSE {local_of(v)} END"),
+    )  # fmt: skip
 
 
 @function("to_iso8601")
@@ -109,7 +135,7 @@ def to_iso8601(b: Any, node: Any, args: list[Typed]) -> Typed:
     return Typed(iso, t.varchar(22 + digits + (digits > 0)))
 
 
-def _formatted(name: str, maker: str) -> None:
+def _formatted(name: str, maker: str, writer: Callable[[str], str | None]) -> None:
     @function(name)
     def make(b: Any, node: Any, args: list[Typed]) -> Typed:
         need(b, node, name, args, 2)
@@ -128,22 +154,57 @@ def _formatted(name: str, maker: str) -> None:
         moment = local(value)
         if value.type.name != "date" and value.type.precision > 3:  # Joda counts milliseconds
             moment = rounded(moment, value.type.precision, 3)
-        return Typed(f"{maker}({moment}, {pattern}, {zone})", V)
+        form = writer(args[1].constant) if isinstance(args[1].constant, str) else None
+        if form is None:
+            return Typed(f"{maker}({moment}, {pattern}, {zone})", V)
+        # Java writes years before 1 otherwise than DuckDB.
+        return Typed(
+            once(moment, lambda v: f"CASE WHEN {v} >= TIMESTAMP '0001-01-01' THEN strftime({v}, {text(form)}) "
+                 f"ELSE {maker}({v}, {pattern}, 'UTC') END"),
+            V,
+        )  # fmt: skip
 
 
-_formatted("date_format", "athena_date_format")
-_formatted("format_datetime", "athena_format_datetime")
+_formatted("date_format", "athena_date_format", native_moments.mysql_writer)
+_formatted("format_datetime", "athena_format_datetime", native_moments.joda_writer)
 
 
 @function("date_parse")
 def date_parse(b: Any, node: Any, args: list[Typed]) -> Typed:
     need(b, node, "date_parse", args, 2)
     x, pattern = text_of(b, node, args[0]), text_of(b, node, args[1])
-    return Typed(f"date_trunc('millisecond', athena_date_parse({x}, {pattern}))", t.timestamp(3))
+    moment = f"athena_date_parse({x}, {pattern})"
+    if reader := _reader(args[1], native_moments.mysql_reader):
+        moment = once(
+            x, lambda v: f"coalesce({_native(v, reader)}, athena_date_parse({v}, {pattern}))"
+        )
+    return Typed(f"date_trunc('millisecond', {moment})", t.timestamp(3))
+
+
+def _reader(
+    pattern: Typed, find: Callable[[str], native_moments.Reader | None]
+) -> native_moments.Reader | None:
+    return find(pattern.constant) if isinstance(pattern.constant, str) else None
+
+
+def _native(v: str, reader: native_moments.Reader) -> str:
+    """The moment of a text, or NULL where Python is to be asked."""
+    return (
+        f"CASE WHEN {v} GLOB {text(reader.glob)} THEN try_strptime({v}, {text(reader.format)}) END"
+    )
 
 
 @function("parse_datetime")
 def parse_datetime(b: Any, node: Any, args: list[Typed]) -> Typed:
     need(b, node, "parse_datetime", args, 2)
     x, pattern = text_of(b, node, args[0]), text_of(b, node, args[1])
-    return Typed(f"athena_unpack_zoned(athena_parse_datetime({x}, {pattern}))", t.timestamp_tz(3))
+    asked = "athena_parse_datetime({}, {})"
+    reader = _reader(args[1], native_moments.joda_reader)
+    if reader is None:
+        return Typed(asked.format(x, pattern), t.timestamp_tz(3))
+
+    def utc(v: str) -> str:
+        return f"coalesce({_native(v, reader)}, ({asked.format(v, pattern)}).t)"
+
+    zoned = once(x, lambda v: f"CASE WHEN {v} IS NOT NULL THEN {{'t': {utc(v)}, 'z': 'UTC'}} END")
+    return Typed(zoned, t.timestamp_tz(3), wall=once(x, utc))

@@ -15,7 +15,7 @@ from services.athena.dialect.moment_arithmetic import (
     local,
     rezoned,
 )
-from services.athena.dialect.typed import Typed
+from services.athena.dialect.typed import Typed, once
 from services.athena.errors import QueryFailed
 
 B = t.BIGINT
@@ -56,7 +56,12 @@ def date_trunc(b: Any, node: Any, args: list[Typed]) -> Typed:
     if kind.name == ZONED:
         if unit in ("millisecond", "second", "minute"):
             return Typed(
-                f"CASE WHEN {value.sql} IS NOT NULL THEN {{'t': date_trunc('{unit}', ({value.sql}).t), 'z': ({value.sql}).z}} END",
+                once(
+                    value.sql,
+                    lambda v: (
+                        f"CASE WHEN {v} IS NOT NULL THEN {{'t': date_trunc('{unit}', ({v}).t), 'z': ({v}).z}} END"
+                    ),
+                ),
                 kind,
             )
         return Typed(rezoned(f"date_trunc('{unit}', {local(value)})", value), kind)

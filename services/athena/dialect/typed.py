@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,11 +14,15 @@ _NOTHING = object()
 
 @dataclass(frozen=True)
 class Typed:
-    """`constant` is the Python value of a literal, where it is one."""
+    """`constant` is the Python value of a literal, where it is one.
+
+    `wall` is a moment's own wall clock, where it costs less than taking it out of `sql`.
+    """
 
     sql: str
     type: Type
     constant: Any = _NOTHING
+    wall: str = ""
 
     @property
     def is_constant(self) -> bool:
@@ -76,6 +82,17 @@ class Query:
 
     sql: str
     columns: list[OutputColumn]
+
+
+def once(sql: str, make: Callable[[str], str]) -> str:
+    """`make(sql)`, where a value that stands in it several times and costs something is computed once."""
+    if len(sql) < 100 and not _COSTLY.search(sql):
+        return make(sql)
+    number = 1 + max((int(n) for n in re.findall(r"_once(\d+)", sql)), default=-1)
+    return f"list_transform([{sql}], lambda _once{number}: {make(f'_once{number}')})[1]"
+
+
+_COSTLY = re.compile(r"athena_|lambda|regexp_|json|CASE|strptime")
 
 
 def text(value: str) -> str:
