@@ -13,11 +13,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from localstack.runtime import hooks
 from localstack.services.plugins import Service, aws_provider
 
 from services.localstack.running import running
 from services.localstack.s3.journal import Journal, JournalRefused, Row
+from services.localstack.s3.notifications import NAME, notifications
 from services.localstack.state import pickling
+from services.localstack.state.provider import is_kept, keeper
 from services.localstack.state.set_aside import set_aside
 
 LOG = logging.getLogger(__name__)
@@ -66,6 +69,8 @@ def _durable() -> Any:
     except UNREADABLE as why:
         set_aside(folder, "S3", why)
         memory = _load(folder)
+    if is_kept():
+        notifications(running()).watch()
     store = BodyStore(folder / "bodies")
     # Millions of files take a while to look through: nobody waits for it.
     threading.Thread(
@@ -87,6 +92,15 @@ def _durable() -> Any:
 
     handlers.run_custom_response_handlers.append(save)
     return store
+
+
+@hooks.on_infra_ready()
+def go_on_notifying() -> None:
+    """What a former engine did not get to is sent, without waiting for a call to S3."""
+    is_durable = running().settings.object_storage != "memory" and is_kept()
+    if is_durable and keeper().file_of(NAME).exists():
+        waiting = notifications(running())
+        threading.Thread(target=waiting.go_on, name="s3-goes-on", daemon=True).start()
 
 
 def _load(folder: Path) -> Memory:

@@ -14,7 +14,7 @@ import pickle
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -81,6 +81,7 @@ class Keeper:
         self._folder, self._made_by, self._sync = folder, made_by, sync
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._services: dict[str, _Service] = {}
+        self._own_files: list[StateRows] = []
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._stopped = False
@@ -118,6 +119,25 @@ class Keeper:
             raise
         loaded.digests = {key: _digest(content) for key, content in rows}
         return loaded
+
+    def own[T](self, name: str, bring_back: Callable[[StateRows], T]) -> T:
+        """A file whose rows the keeper does not write, and what is made of them; set aside when
+        it cannot be read."""
+        try:
+            return self._own(name, bring_back)
+        except UNREADABLE as why:
+            set_aside(self.file_of(name), name, why)
+            return self._own(name, bring_back)
+
+    def _own[T](self, name: str, bring_back: Callable[[StateRows], T]) -> T:
+        file = StateRows(self.file_of(name), self._made_by, sync=self._sync)
+        try:
+            made = bring_back(file)
+        except BaseException:
+            file.close()
+            raise
+        self._own_files.append(file)
+        return made
 
     def changed(self, name: str) -> None:
         """A call has changed a service: write it now when that is fast, soon otherwise.
@@ -159,8 +179,11 @@ class Keeper:
         self._stopped = True
         self._wake.set()
         self.save_all()
-        for service in list(self._services.values()):
-            service.file.settle()
+        for file in self._files():
+            file.settle()
+
+    def _files(self) -> list[StateRows]:
+        return [*(service.file for service in list(self._services.values())), *self._own_files]
 
     def close(self) -> None:
         """Write everything and let go of the files; the services must not be used any more."""
@@ -168,6 +191,8 @@ class Keeper:
         for service in self._services.values():
             with service.lock:
                 service.file.close()
+        for file in self._own_files:
+            file.close()
         self._services.clear()
 
     def _run(self) -> None:

@@ -51,7 +51,7 @@ def arn(service: str, name: str) -> str:
 
 def prepare(aws: Clients, copied_to: Path) -> None:
     """What writers write to, and what goes on by itself."""
-    for queue in ("sent", "published", "ticks", "turns", "went-off"):
+    for queue in ("sent", "published", "told", "ticks", "turns", "went-off"):
         aws.sqs.create_queue(QueueName=queue)
     for topic, queue in (("story", "published"), ("went-off", "went-off")):
         aws.sns.create_topic(Name=topic)
@@ -60,6 +60,7 @@ def prepare(aws: Clients, copied_to: Path) -> None:
     aws.logs.create_log_stream(logGroupName="story", logStreamName="s")
     for bucket in ("story", "story-results", "delivered"):
         aws.s3.create_bucket(Bucket=bucket)
+    tell(aws, "story", "told")
     aws.dynamodb.create_table(
         TableName="story",
         KeySchema=[{"AttributeName": "name", "KeyType": "HASH"}],
@@ -77,6 +78,14 @@ def prepare(aws: Clients, copied_to: Path) -> None:
     )
     _prepare_mapping(aws, copied_to)
     _prepare_what_goes_on(aws)
+
+
+def tell(aws: Clients, bucket: str, queue: str) -> None:
+    """Each new object of the bucket is told to the queue."""
+    told = {"QueueArn": arn("sqs", queue), "Events": ["s3:ObjectCreated:*"]}
+    aws.s3.put_bucket_notification_configuration(
+        Bucket=bucket, NotificationConfiguration={"QueueConfigurations": [told]}
+    )
 
 
 def _prepare_mapping(aws: Clients, copied_to: Path) -> None:

@@ -10,17 +10,21 @@ from __future__ import annotations
 import os
 import random
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
+from consumers.kcl import LOCAL, Scheduler
 from scripts.reconcile.reconciliation import Holding, Verdict, reconcile
 from services.localstack.engine import Engine, start
 from services.settings import Settings
+from tests.consumers.kcl.recording import Journal, Recorder
 from tests.services.localstack.state import load
 from tests.services.localstack.state.load import Clients
 from tests.services.localstack.state.test_restart import kill
@@ -89,7 +93,7 @@ class Writers:
 @pytest.mark.slow
 def test_everything_acknowledged_is_there_after_every_kill(tmp_path: Path) -> None:
     settings = Settings(port=0, data_dir=tmp_path / "data", stream_status_seconds=0.02)
-    copied_to = tmp_path / "copied"
+    copied_to, read = tmp_path / "copied", Journal()
     written: dict[str, Written] = {}
     chance = random.Random(SEED)
     for round_ in range(KILLS):
@@ -97,19 +101,20 @@ def test_everything_acknowledged_is_there_after_every_kill(tmp_path: Path) -> No
             aws = Clients(engine.endpoint_url)
             if round_ == 0:
                 load.prepare(aws, copied_to)
-            else:
-                compare(load.inventory(aws), written)
-            writers = Writers(aws, round_, written)
-            wait_until(lambda: all(w.acknowledged for w in written.values()), seconds=120)
-            threading.Event().wait(chance.uniform(0.5, 4.0))
-            load.query(aws, LONG_QUERY)
-            writers.end_with(engine)
+            with kcl_worker(aws, read):
+                if round_:
+                    compare(load.inventory(aws), written)
+                writers = Writers(aws, round_, written)
+                wait_until(lambda: all(w.acknowledged for w in written.values()), seconds=120)
+                threading.Event().wait(chance.uniform(0.5, 4.0))
+                load.query(aws, LONG_QUERY)
+                writers.end_with(engine)
     with start(settings) as engine:
         aws = Clients(engine.endpoint_url)
         compare(load.inventory(aws), written)
         assert len(failed_queries(aws)) > 0
         goes_on(aws, engine)
-        add_up(aws, copied_to, written)
+        add_up(aws, copied_to, read, written)
     print({kind: len(each.acknowledged) for kind, each in written.items()})
 
 
@@ -135,31 +140,53 @@ def goes_on(aws: Clients, engine: Engine) -> None:
     wait_until(lambda: load.take_all(aws, "ticks"), seconds=90)
 
 
-def add_up(aws: Clients, copied_to: Path, written: dict[str, Written]) -> None:
+def add_up(aws: Clients, copied_to: Path, read: Journal, written: dict[str, Written]) -> None:
     """What was on its way has arrived: once in a queue, at least once at a subscriber, in the
-    function of a mapping and in a delivery stream's bucket."""
+    function of a mapping, at a KCL worker and in a delivery stream's bucket."""
     taken = load.take_all(aws, "sent")
     assert (sent := written["sqs"].verdict("sqs", taken)).adds_up, sent
 
-    def arrived(kind: str, read: Callable[[], Iterable[str]]) -> None:
+    def arrived(kind: str, where: str, found_there: Callable[[], Iterable[str]]) -> None:
         def adds_up() -> bool:
-            found[:] = read()
-            return not written[kind].verdict(kind, found, once=False).missing
+            found[:] = found_there()
+            return not written[kind].verdict(where, found, once=False).missing
 
         found: list[str] = []
         try:
             wait_until(adds_up, seconds=90, every=1)
         finally:
-            verdict = written[kind].verdict(kind, found)
+            verdict = written[kind].verdict(where, found)
             print(verdict)
-        assert written[kind].verdict(kind, found, once=False).adds_up, verdict
+        assert written[kind].verdict(where, found, once=False).adds_up, verdict
 
-    published: list[str] = []
+    bodies: dict[str, list[str]] = {"published": [], "told": []}
 
-    def names_published() -> list[str]:
-        published.extend(load.take_all(aws, "published"))
-        return [name for body in published for name in body.split('"') if name[:4] == "sns-"]
+    def names_in(queue: str, kind: str) -> list[str]:
+        bodies[queue] += load.take_all(aws, queue)
+        words = [word for body in bodies[queue] for word in body.split('"')]
+        return [word for word in words if word.startswith(f"{kind}-")]
 
-    arrived("sns", names_published)
-    arrived("records", lambda: copied_to.read_text().split())
-    arrived("delivered", lambda: load.delivered(aws))
+    arrived("sns", "subscriber", lambda: names_in("published", "sns"))
+    arrived("objects", "notifications", lambda: names_in("told", "objects"))
+    arrived("records", "mapping", lambda: copied_to.read_text().split())
+    arrived("delivered", "delivery stream", lambda: load.delivered(aws))
+    with kcl_worker(aws, read):
+        arrived("records", "KCL worker", lambda: names_read(read))
+
+
+def names_read(read: Journal) -> list[str]:
+    return [record.data.decode() for records in read.records.values() for record in list(records)]
+
+
+@contextmanager
+def kcl_worker(aws: Clients, read: Journal) -> Iterator[None]:
+    """One that goes on where the last one was; ends with its engine, or gracefully."""
+    worker = Scheduler(
+        "story-leases", "story", aws.kinesis, aws.dynamodb, partial(Recorder, read), settings=LOCAL
+    )
+    worker.start()
+    try:
+        yield
+    finally:
+        worker.shutdown()
+        assert worker.join(60)
