@@ -25,7 +25,7 @@ from services.localstack.environment import JARS, JAVA
 from services.localstack.front_answers import error_answer
 from services.localstack.onward import Onward, OnwardAnswer
 from services.localstack.running import running
-from services.localstack.state.set_aside import set_aside
+from services.localstack.state.set_aside import set_aside, set_aside_when_damaged
 
 LOG = logging.getLogger(__name__)
 
@@ -73,6 +73,8 @@ def _use_our_server() -> Any:
     server.DynamodbServer._create_shell_command = command
     the_server = server.DynamodbServer.get()
     path = _db_path()
+    for file in sorted(path.glob("*.db")) if path else ():
+        set_aside_when_damaged(file, f"DynamoDB ({file.stem})")
     the_server.db_path = str(path) if path else None
     the_server._host = "127.0.0.1"
     _hand_items_on(the_server)

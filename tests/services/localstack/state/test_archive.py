@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import multiprocessing
 import os
+import shutil
 import tarfile
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,9 @@ from services.localstack.state import archive
 from services.localstack.state.archive import ArchiveRefused
 
 MADE_BY = {"localstack-core": "4.14.0"}
+NOBODY = 65534
+#: What of `data` is state.
+SAVED = {name: name for name in ("state/sqs.rows", "s3/bodies/ab/abc")}
 
 
 @pytest.fixture
@@ -35,10 +41,7 @@ def test_what_is_saved_loads_into_another_folder(data: Path, tmp_path: Path) -> 
     saved = archive.save(data, tmp_path / "lab.tgz", MADE_BY)
     assert (tmp_path / "lab.tgz").stat().st_mode & 0o777 == 0o600
     assert archive.load(tmp_path / "lab.tgz", tmp_path / "other", MADE_BY) == saved
-    assert content(tmp_path / "other") == {
-        "state/sqs.rows": "state/sqs.rows",
-        "s3/bodies/ab/abc": "s3/bodies/ab/abc",
-    }
+    assert content(tmp_path / "other") == SAVED
     assert (tmp_path / "other").stat().st_mode & 0o777 == 0o700
 
 
@@ -132,6 +135,34 @@ def test_garbage_and_half_a_file_are_refused(data: Path, tmp_path: Path) -> None
         tar.add(data / "engine.log", "engine.log")
     with pytest.raises(ArchiveRefused, match="is not a saved state"):
         archive.load(tmp_path / "plain.tgz", tmp_path / "other", MADE_BY)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be somebody else")
+def test_whoever_loads_a_state_owns_it(data: Path, tmp_path: Path) -> None:
+    archive.save(data, tmp_path / "lab.tgz", MADE_BY)
+    with tempfile.TemporaryDirectory() as somewhere:
+        theirs = Path(somewhere) / "theirs"
+        theirs.mkdir()
+        shutil.copy(tmp_path / "lab.tgz", theirs)
+        for each in (Path(somewhere), theirs, theirs / "lab.tgz"):
+            os.chown(each, NOBODY, NOBODY)
+        loading = multiprocessing.get_context("fork").Process(target=load_as_nobody, args=(theirs,))
+        loading.start()
+        loading.join(60)
+        assert loading.exitcode == 0
+        assert content(theirs / "data") == SAVED
+        assert (theirs / "data").stat().st_mode & 0o077 == 0
+        for found in [theirs / "data", *(theirs / "data").rglob("*")]:
+            told = found.stat()
+            assert (told.st_uid, told.st_gid) == (NOBODY, NOBODY), found
+            assert told.st_mode & (0o700 if found.is_dir() else 0o600), found
+
+
+def load_as_nobody(folder: Path) -> None:
+    os.setgroups([])
+    os.setgid(NOBODY)
+    os.setuid(NOBODY)
+    archive.load(folder / "lab.tgz", folder / "data", MADE_BY)
 
 
 def test_a_save_that_fails_leaves_no_file(data: Path, tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from services.localstack.engine import start
+from services.localstack.engine import Engine, start
+from services.localstack.errors import DataFolderRefused
 from services.localstack.state import archive
 from services.settings import Settings
 from tests.services.localstack.state import load
@@ -161,6 +162,97 @@ def prepared(aws: Clients) -> None:
         },
     )
     load.query(aws, "SELECT 1")
+
+
+def test_tables_whose_file_is_damaged_are_set_aside_and_the_rest_goes_on(tmp_path: Path) -> None:
+    settings = Settings(port=0, data_dir=tmp_path / "data", stream_status_seconds=0.02)
+    with start(settings) as engine:
+        aws = Clients(engine.endpoint_url)
+        make_table(aws, "former")
+        aws.sns.create_topic(Name="topic")
+        kill(engine)
+    files = list((settings.data_dir / "dynamodb").glob("*.db"))
+    for file in files:
+        whole = file.read_bytes()
+        file.write_bytes(whole[: len(whole) // 2])
+    with start(settings) as engine:
+        aws = Clients(engine.endpoint_url)
+        assert aws.dynamodb.list_tables()["TableNames"] == []
+        assert "topic" in str(aws.sns.list_topics())
+        make_table(aws, "new")
+        log = (settings.data_dir / "engine.log").read_text()
+        for file in files:
+            assert f"DynamoDB ({file.stem}) starts empty: what it kept cannot be read" in log
+            assert list(file.parent.glob(f"{file.name}.set-aside-*/{file.name}"))
+        kill(engine)
+    with start(settings) as engine:
+        tables = Clients(engine.endpoint_url).dynamodb.scan(TableName="new")
+        assert tables["Items"] == [{"name": {"S": "new"}}]
+
+
+def make_table(aws: Clients, name: str) -> None:
+    """A table with one item, which is called like it."""
+    aws.dynamodb.create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": "name", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "name", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    aws.dynamodb.put_item(TableName=name, Item={"name": {"S": name}})
+
+
+def test_a_folder_that_cannot_be_written_is_refused_and_works_when_it_can(small_disk: Path) -> None:
+    settings = Settings(port=0, data_dir=small_disk / "data", dynamodb="light")
+    with start(settings) as engine:
+        Clients(engine.endpoint_url).sns.create_topic(Name="topic")
+        kill(engine)
+    remount(small_disk, "ro")
+    words = r"data cannot be used \(Read-only file system\): choose one that can be written"
+    try:
+        with pytest.raises(DataFolderRefused, match=words):
+            start(settings)
+    finally:
+        remount(small_disk, "rw")
+    with start(settings) as engine:
+        assert "topic" in str(Clients(engine.endpoint_url).sns.list_topics())
+
+
+def remount(disk: Path, how: str) -> None:
+    command = ["mount", "-o", f"remount,{how}", str(disk)]
+    wait_until(lambda: not subprocess.run(command, capture_output=True, timeout=10).returncode)
+
+
+def test_retention_follows_the_clock_over_a_restart_that_set_it_back(tmp_path: Path) -> None:
+    settings = Settings(
+        port=0, data_dir=tmp_path / "data", stream_status_seconds=0.02, dynamodb="light"
+    )
+    hour = 3600
+
+    def put(aws: Clients, text: str) -> None:
+        aws.kinesis.put_record(StreamName="story", Data=text.encode(), PartitionKey="k")
+
+    def read(engine: Engine) -> list[str]:
+        engine.admin("kinesis/housekeeping", {})
+        return list(load._records(Clients(engine.endpoint_url)))
+
+    with start(settings) as engine:
+        aws = Clients(engine.endpoint_url)
+        aws.kinesis.create_stream(StreamName="story", ShardCount=1)  # keeps a day
+        aws.kinesis.get_waiter("stream_exists").wait(StreamName="story", WaiterConfig=OFTEN)
+        put(aws, "old")
+        engine.advance_clock(20 * hour)
+        put(aws, "ahead")
+        engine.advance_clock(5 * hour)
+        assert read(engine) == ["ahead"]
+        kill(engine)
+    with start(settings) as engine:  # 25 hours earlier: what has gone stays away
+        assert read(engine) == ["ahead"]
+        put(Clients(engine.endpoint_url), "back")
+        assert read(engine) == ["ahead", "back"]
+        engine.advance_clock(23 * hour)
+        assert read(engine) == ["ahead", "back"]
+        engine.advance_clock(22 * hour)  # a day after both were put, by the clock that put each
+        wait_until(lambda: read(engine) == [])
 
 
 def test_order_and_schedules_outlast_a_clock_that_was_set_back(tmp_path: Path) -> None:
