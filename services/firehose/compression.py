@@ -46,6 +46,13 @@ def _hadoop_snappy(content: bytes, name: str) -> bytes:
     return b"".join(blocks)
 
 
+#: Content-Encoding of such an object: clients that honour it get the plain bytes, as on AWS.
+CONTENT_ENCODINGS = {
+    "GZIP": "gzip",
+    "ZIP": "zip",
+    "Snappy": "snappy-java",
+    "HADOOP_SNAPPY": "hadoop-snappy",
+}
 _FORMATS: dict[str, Callable[[bytes, str], bytes]] = {
     "UNCOMPRESSED": lambda content, name: content,
     "GZIP": _gzip,

@@ -26,7 +26,6 @@ from services.firehose.errors import (
     ConcurrentModification,
     FirehoseError,
     InvalidArgument,
-    InvalidSource,
     LimitExceeded,
     ResourceInUse,
     ResourceNotFound,
@@ -182,9 +181,8 @@ class DeliveryStreams:
         """DirectPut of records already checked; on disk when this returns."""
         entry = self._find(name, region, account_id)
         if entry.stream_type != "DirectPut":
-            raise InvalidSource(
-                f"Delivery stream {name} has {entry.stream_type} as its source: "
-                "PutRecord and PutRecordBatch are only for DirectPut delivery streams."
+            raise InvalidArgument(
+                f"This operation is not permitted on {entry.stream_type} delivery stream type."
             )
         assert entry.stream is not None
         entry.stream.put(contents)
@@ -342,7 +340,14 @@ class DeliveryStreams:
                     f"Cannot update firehose: {entry.identity.name} since the current version id: "
                     f"{current} and specified version id: {given} do not match"
                 )
-            entry.configuration = configuration.update(entry.configuration, request)
+            changed = configuration.update(entry.configuration, request)
+            if (changed.kind, changed.content) == (
+                entry.configuration.kind,
+                entry.configuration.content,
+            ):
+                # AWS takes an update that changes nothing without making a version of it.
+                return {}
+            entry.configuration = changed
             entry.updated_at = self._clock.now()
             self._save(entry)
             assert entry.stream is not None

@@ -45,10 +45,6 @@ class ConcurrentModification(FirehoseError):
     """An update names a version that is not the current one."""
 
 
-class InvalidSource(FirehoseError):
-    """A put to a delivery stream that reads from a Kinesis stream."""
-
-
 class ServiceUnavailable(FirehoseError, status=503):
     """Nothing can be kept at the moment: try again."""
 

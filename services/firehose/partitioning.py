@@ -108,13 +108,17 @@ def partition_of(prefix: str, keys: Mapping[str, Mapping[str, str]]) -> str:
 
     Raises RecordNotPartitioned.
     """
+    return partition_name(prefix, partition_values(prefix, keys))
+
+
+def partition_values(prefix: str, keys: Mapping[str, Mapping[str, str]]) -> tuple[str, ...]:
+    """What a record has for the prefix's partition expressions. Raises RecordNotPartitioned."""
     try:
-        values = tuple([partition_value(e, keys) for e in partition_expressions(prefix)])
+        return tuple([partition_value(e, keys) for e in partition_expressions(prefix)])
     except PartitionKeyMissing as missing:
         raise RecordNotPartitioned(
             "DynamicPartitioning.PartitionKeysMissing", str(missing)
         ) from None
-    return _partition_name(prefix, values)
 
 
 def _literal_length(prefix: str) -> int:
@@ -123,9 +127,8 @@ def _literal_length(prefix: str) -> int:
     return sum(len(part) if isinstance(part, str) else 1 for part in parse(prefix)) - keys
 
 
-#: Many records share few partitions.
-@lru_cache(maxsize=4096)
-def _partition_name(prefix: str, values: tuple[str, ...]) -> str:
+def partition_name(prefix: str, values: tuple[str, ...]) -> str:
+    """The partition of these values; see `partition_of`."""
     if _literal_length(prefix) + sum(map(len, values)) > MAX_EVALUATED_LENGTH:
         raise RecordNotPartitioned(
             "DynamicPartitioning.PrefixTooLong",

@@ -8,6 +8,7 @@ import uuid
 import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Any
 
 import orjson
@@ -20,6 +21,7 @@ from services.firehose.destinations.destination import DeliveryError, StreamIden
 from services.firehose.prefix import PARTITION_KEY_FROM_LAMBDA, PARTITION_KEY_FROM_QUERY
 from services.firehose.record import Record
 
+_NO_KEYS: Mapping[str, str] = {}
 PROCESSING_FAILED = "processing-failed"
 DECOMPRESSION_FAILED = "decompression-failed"
 #: JSON that is not a subscription event of CloudWatch Logs.
@@ -75,22 +77,44 @@ class Processing:
         """Every record ends in a buffer, or is counted as dropped. `active` are the partitions
         that hold records already."""
         result = Processed()
-        whole = self._sub_records(self._decompressed(records, result, now), result, now)
-        partitions = set(active)
+        whole = records
+        if self._processors.decompression:
+            whole = self._decompressed(whole, result, now)
+        if self._processors.sub_record_type is not None:
+            whole = self._sub_records(whole, result, now)
         transformed = list(self._transformed(list(whole), result, now))
         started = time.perf_counter()
+        if self._configuration.is_partitioned:
+            self._partition(transformed, result, active, now)
+        elif transformed:
+            result.buffers[DESTINATION] = [self._delimited(record) for record, _ in transformed]
+        if self._processors.metadata_extraction_query is not None:
+            result.count(JQProcessing_Duration=(time.perf_counter() - started) * 1000)
+        return result
+
+    def _partition(
+        self,
+        transformed: Iterable[tuple[Record, Mapping[str, str]]],
+        result: Processed,
+        active: Collection[str],
+        now: float,
+    ) -> None:
+        partitions = set(active)
+        # Many records share few partitions: each partition is named once.
+        members: dict[tuple[str, ...], list[Record]] = {}
         for record, keys in transformed:
             try:
-                buffer = self._buffer(record, keys, partitions)
+                values = self._partition_values(record, keys)
+                place = members.get(values)
+                if place is None:
+                    buffer = self._buffer(values, partitions)
+                    partitions.add(buffer)
+                    place = members[values] = result.buffers.setdefault(buffer, [])
             except partitioning.RecordNotPartitioned as refused:
                 result.partition_limit_exceeded |= refused.error_code.endswith("LimitExceeded")
                 self._fail(result, record, refused.error_code, str(refused), now)
                 continue
-            partitions.add(buffer)
-            result.join(buffer, self._delimited(record))
-        if self._processors.metadata_extraction_query is not None:
-            result.count(JQProcessing_Duration=(time.perf_counter() - started) * 1000)
-        return result
+            place.append(self._delimited(record))
 
     def _fail(
         self,
@@ -109,9 +133,6 @@ class Processing:
     def _decompressed(
         self, records: Iterable[Record], result: Processed, now: float
     ) -> Iterator[Record]:
-        if not self._processors.decompression:
-            yield from records
-            return
         for record in records:
             try:
                 plain = record._replace(data=gzip.decompress(record.data))
@@ -130,22 +151,20 @@ class Processing:
             yield from messages
 
     def _log_messages(self, record: Record) -> Iterator[Record]:
-        """CloudWatch Logs' subscription events: whole, or message by message."""
+        """CloudWatch Logs' subscription events: whole, or their messages, each with a newline.
+        They stay one record: a transform is called with as many as came."""
         if not self._processors.data_message_extraction:
             yield record
             return
         content = orjson.loads(record.data)
         if content.get("messageType") == "DATA_MESSAGE":
-            for log_event in content["logEvents"]:
-                yield record._replace(data=log_event["message"].encode() + b"\n")
+            messages = [log_event["message"].encode() + b"\n" for log_event in content["logEvents"]]
+            yield record._replace(data=b"".join(messages))
 
     def _sub_records(
         self, records: Iterable[Record], result: Processed, now: float
     ) -> Iterator[Record]:
-        kind = self._processors.sub_record_type
-        if kind is None:
-            yield from records
-            return
+        kind = self._processors.sub_record_type or ""
         for record in records:
             try:
                 parts = partitioning.sub_records(
@@ -161,7 +180,7 @@ class Processing:
     ) -> Iterator[tuple[Record, Mapping[str, str]]]:
         processor = self._processors.transform
         if processor is None:
-            yield from ((record, {}) for record in records)
+            yield from zip(records, repeat(_NO_KEYS))
             return
         size = int(processor.buffer_size_in_mbs * MIB)
         for batch in transform.batches(records, size):
@@ -221,14 +240,15 @@ class Processing:
         failed = [transform.Failed(r, failure.error_code, str(failure)) for r in batch]
         return transform.Answer([], failed, 0), attempts
 
-    def _buffer(self, record: Record, keys: Mapping[str, str], active: Collection[str]) -> str:
-        if not self._configuration.is_partitioned:
-            return DESTINATION
+    def _partition_values(self, record: Record, keys: Mapping[str, str]) -> tuple[str, ...]:
         query = self._processors.metadata_extraction_query
         found = {PARTITION_KEY_FROM_LAMBDA: keys}
         if query is not None:
             found[PARTITION_KEY_FROM_QUERY] = partitioning.keys_from_query(query, record.data)
-        partition = partitioning.partition_of(self._prefix, found)
+        return partitioning.partition_values(self._prefix, found)
+
+    def _buffer(self, values: tuple[str, ...], active: Collection[str]) -> str:
+        partition = partitioning.partition_name(self._prefix, values)
         buffer = f"{DESTINATION}:{partition}"
         if buffer not in active and len(active) >= partitioning.MAX_ACTIVE_PARTITIONS:
             raise partitioning.RecordNotPartitioned(

@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from services.firehose import object_name, partitioning
 from services.firehose.buffers import DESTINATION, ERROR, Delivery
-from services.firehose.compression import compress
+from services.firehose.compression import CONTENT_ENCODINGS, compress
 from services.firehose.destinations.destination import (
     Delivered,
     DeliveryError,
@@ -118,6 +118,9 @@ class S3Destination:
 
     def _put(self, key: str, body: bytes) -> None:
         parameters: dict[str, Any] = {"ContentType": "application/octet-stream"}
+        encoding = CONTENT_ENCODINGS.get(self._configuration["CompressionFormat"])
+        if encoding is not None:
+            parameters["ContentEncoding"] = encoding
         encryption = self._configuration["EncryptionConfiguration"].get("KMSEncryptionConfig")
         if encryption:
             parameters["ServerSideEncryption"] = "aws:kms"

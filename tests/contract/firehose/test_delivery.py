@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import io
 import json
+import os
 import re
 import zipfile
 
 import pytest
 
 from tests.contract.firehose.conftest import ROLE, Firehose
+from tests.services.awslambda.functions import deploy
 from tests.services.firehose.lake import APPEND_NEWLINE, processing, processor
 from tests.waiting import wait_until
 
 HOUR = r"\d{4}/\d\d/\d\d/\d\d/"
+#: On AWS: a role that the function may assume.
+LAMBDA_ROLE = os.environ.get("CONTRACT_LAMBDA_ROLE_ARN")
+FUNCTION_ROLE = {"Role": LAMBDA_ROLE} if LAMBDA_ROLE else {}
 SUFFIX = r"-1-\d{4}-\d\d-\d\d-\d\d-\d\d-\d\d-[0-9a-f-]{36}"
 
 
@@ -75,6 +81,16 @@ def test_objects_are_compressed_and_named_for_it(
     if compression == "ZIP":
         with zipfile.ZipFile(io.BytesIO(delivered[key])) as archive:
             assert archive.read(archive.namelist()[0]) == b"text " * 1000
+
+
+def test_a_gzip_object_names_its_content_encoding(firehose: Firehose) -> None:
+    name = firehose.create(CompressionFormat="GZIP")
+    firehose.put(name, b"x")
+    head = firehose.s3.head_object(Bucket=firehose.bucket, Key=key_of(firehose.delivered()))
+    assert (head["ContentType"], head.get("ContentEncoding")) == (
+        "application/octet-stream",
+        "gzip",
+    )
 
 
 def test_a_file_extension_replaces_the_usual_one(firehose: Firehose) -> None:
@@ -213,3 +229,46 @@ def test_records_inside_a_record_are_taken_apart(firehose: Firehose) -> None:
     delivered = firehose.delivered(2, after_seconds=60)
     contents = {key.partition("/")[0]: content for key, content in delivered.items()}
     assert contents["device=tv"] == b'{"device":"tv"}\n{"device":"tv"}\n'
+
+
+TRANSFORM = """
+import base64
+
+RESULTS = {b"keep": "Ok", b"drop": "Dropped", b"fail": "ProcessingFailed"}
+
+def handler(event, context):
+    return {"records": [answer(record) for record in event["records"]]}
+
+def answer(record):
+    data = base64.b64decode(record["data"])
+    kept = base64.b64encode(data.upper() + b"!").decode()
+    return {"recordId": record["recordId"], "result": RESULTS[data], "data": kept}
+"""
+
+
+def test_a_transform_keeps_drops_or_fails_each_record(firehose: Firehose) -> None:
+    awslambda = firehose.engine.client("lambda")
+    function = deploy(awslambda, TRANSFORM, **FUNCTION_ROLE)
+    described = awslambda.get_function(FunctionName=function)["Configuration"]
+    name = firehose.create(
+        Prefix="data/!{timestamp:yyyy}/",
+        ErrorOutputPrefix="errors/!{firehose:error-output-type}/",
+        ProcessingConfiguration=processing(
+            processor(
+                "Lambda",
+                LambdaArn=described["FunctionArn"],
+                BufferSizeInMBs="1",
+                BufferIntervalInSeconds="0",
+            )
+        ),
+    )
+    firehose.put(name, b"keep", b"drop", b"fail", b"keep")
+    delivered = firehose.delivered(2)
+    awslambda.delete_function(FunctionName=function)
+    contents = {key.partition("/")[0]: content for key, content in delivered.items()}
+    assert contents["data"] == b"KEEP!KEEP!"
+    failure = json.loads(contents["errors"])
+    assert base64.b64decode(failure["rawData"]) == b"fail"
+    assert failure["errorCode"] == "Lambda.ProcessingFailedStatus"
+    assert failure["attemptsMade"] == 1
+    assert [key for key in delivered if key.startswith("errors/processing-failed/")]

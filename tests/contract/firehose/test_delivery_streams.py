@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.contract.firehose.conftest import Firehose
+from tests.services.firehose.lake import processing, processor
 
 DESTINATION_ID = "destinationId-000000000001"
 Refused = Callable[..., dict[str, str]]
@@ -149,3 +150,50 @@ def test_encryption_is_switched_on_and_off(firehose: Firehose) -> None:
     assert status() in ("ENABLING", "ENABLED")
     client.stop_delivery_stream_encryption(DeliveryStreamName=name)
     assert status() in ("DISABLING", "DISABLED")
+
+
+def test_partitioning_is_not_switched_on_by_an_update(firehose: Firehose, refused: Refused) -> None:
+    name = firehose.create(interval=300, size=64)
+    error = refused(
+        firehose.client.update_destination,
+        DeliveryStreamName=name,
+        CurrentDeliveryStreamVersionId="1",
+        DestinationId=DESTINATION_ID,
+        ExtendedS3DestinationUpdate={
+            "Prefix": "!{partitionKeyFromQuery:k}/",
+            "ErrorOutputPrefix": "errors/",
+            "DynamicPartitioningConfiguration": {"Enabled": True},
+            "ProcessingConfiguration": processing(
+                processor(
+                    "MetadataExtraction",
+                    MetadataExtractionQuery="{k: .k}",
+                    JsonParsingEngine="JQ-1.6",
+                )
+            ),
+        },
+    )
+    assert error["Code"] == "InvalidArgumentException"
+
+
+def test_a_backup_is_switched_on_by_an_update_but_not_off(
+    firehose: Firehose, refused: Refused
+) -> None:
+    name = firehose.create(interval=300)
+    place = {"DeliveryStreamName": name, "DestinationId": DESTINATION_ID}
+    firehose.client.update_destination(
+        **place,
+        CurrentDeliveryStreamVersionId="1",
+        ExtendedS3DestinationUpdate={
+            "S3BackupMode": "Enabled",
+            "S3BackupUpdate": {**firehose.destination, "Prefix": "backup/"},
+        },
+    )
+    (described,) = firehose.describe(name)["Destinations"]
+    assert described["ExtendedS3DestinationDescription"]["S3BackupMode"] == "Enabled"
+    error = refused(
+        firehose.client.update_destination,
+        **place,
+        CurrentDeliveryStreamVersionId="2",
+        ExtendedS3DestinationUpdate={"S3BackupMode": "Disabled"},
+    )
+    assert error["Code"] == "InvalidArgumentException"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.contract.firehose.conftest import Firehose
+from tests.contract.firehose.conftest import ROLE, Firehose
+from tests.waiting import wait_until
 
 Refused = Callable[..., dict[str, str]]
 
@@ -62,3 +63,34 @@ def test_a_record_without_data_is_refused(firehose: Firehose, refused: Refused) 
     error = refused(firehose.client.put_record, DeliveryStreamName=name, Record={})
     assert error["Code"] == "ValidationException"
     assert "Value null at 'record.data'" in error["Message"]
+
+
+def test_a_delivery_stream_that_reads_from_kinesis_takes_no_puts(
+    firehose: Firehose, refused: Refused
+) -> None:
+    kinesis = firehose.engine.client("kinesis")
+    stream = firehose.name()
+    kinesis.create_stream(StreamName=stream, ShardCount=1)
+
+    def summary() -> dict[str, str]:
+        answer = kinesis.describe_stream_summary(StreamName=stream)
+        found: dict[str, str] = answer["StreamDescriptionSummary"]
+        return found
+
+    wait_until(lambda: summary()["StreamStatus"] == "ACTIVE", 60)
+    name = firehose.create_with(
+        DeliveryStreamType="KinesisStreamAsSource",
+        KinesisStreamSourceConfiguration={
+            "KinesisStreamARN": summary()["StreamARN"],
+            "RoleARN": ROLE,
+        },
+        ExtendedS3DestinationConfiguration=firehose.destination,
+    )
+    error = refused(
+        firehose.client.put_record, DeliveryStreamName=name, Record={"Data": b"directly"}
+    )
+    kinesis.delete_stream(StreamName=stream)
+    assert error == {
+        "Code": "InvalidArgumentException",
+        "Message": "This operation is not permitted on KinesisStreamAsSource delivery stream type.",
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -23,6 +24,8 @@ def test_a_moved_clock_delivers_a_buffer_of_fifteen_minutes(lake: Lake) -> None:
         rf"\d{{4}}/\d\d/\d\d/\d\d/{stream}-1-\d{{4}}(-\d\d){{5}}-[0-9a-f-]{{36}}\.gz", key
     )
     assert lake.body(key) == b"one\ntwo\nthree\n"
+    head = lake.s3.head_object(Bucket=lake.name, Key=key)
+    assert (head["ContentType"], head["ContentEncoding"]) == ("application/octet-stream", "gzip")
 
 
 def test_a_full_buffer_is_delivered_at_once_and_measured_before_compression(lake: Lake) -> None:
@@ -74,6 +77,26 @@ def test_an_update_is_another_version_in_the_names_of_objects(lake: Lake) -> Non
     assert key.startswith("second/")
     assert f"/{stream}-2-" in key
     assert key.endswith(".jsonl")
+
+
+def test_an_update_that_changes_nothing_is_no_version(lake: Lake) -> None:
+    stream = lake.create(Prefix="same/")
+
+    def described() -> dict[str, Any]:
+        answer = lake.firehose.describe_delivery_stream(DeliveryStreamName=stream)
+        description: dict[str, Any] = answer["DeliveryStreamDescription"]
+        return description
+
+    before = described()
+    for change in ({}, {"Prefix": "same/"}):
+        lake.firehose.update_destination(
+            DeliveryStreamName=stream,
+            CurrentDeliveryStreamVersionId="1",
+            DestinationId="destinationId-000000000001",
+            ExtendedS3DestinationUpdate=change,
+        )
+    assert described() == before
+    assert (before["VersionId"], "LastUpdateTimestamp" in before) == ("1", False)
 
 
 def test_records_wait_for_a_bucket_that_is_gone_and_arrive_when_it_is_back(lake: Lake) -> None:

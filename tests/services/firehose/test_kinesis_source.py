@@ -126,5 +126,5 @@ def test_the_source_is_described_and_takes_no_puts(lake: Lake) -> None:
     kinesis = described["DeliveryStreamDescription"]["Source"]["KinesisStreamSourceDescription"]
     assert kinesis["KinesisStreamARN"] == source.arn
     assert kinesis["DeliveryStartTimestamp"]
-    with pytest.raises(lake.firehose.exceptions.InvalidSourceException, match="DirectPut"):
+    with pytest.raises(lake.firehose.exceptions.InvalidArgumentException, match="not permitted"):
         lake.firehose.put_record(DeliveryStreamName=stream, Record={"Data": b"x"})

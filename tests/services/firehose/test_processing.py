@@ -155,7 +155,7 @@ def test_log_events_are_decompressed_whole_or_message_by_message() -> None:
     messages = with_processors(
         DECOMPRESSION, processor("CloudWatchLogProcessing", DataMessageExtraction="true")
     )
-    assert data_of(run(messages, packed)) == {"destination": [b"one\n", b"two\n"]}
+    assert data_of(run(messages, packed)) == {"destination": [b"one\ntwo\n"]}
     control = gzip.compress(b'{"messageType":"CONTROL_MESSAGE"}')
     assert data_of(run(messages, control)) == {}
 
