@@ -32,6 +32,10 @@ class TokenBucket:
         """May go below zero: the debt must be paid off before `level` is positive again."""
         self._level -= amount
 
+    def empty(self) -> None:
+        """What was saved up is no help."""
+        self._level = min(self._level, 0.0)
+
 
 class WriteQuota:
     """1 MiB and 1,000 records a second; one large record may use up several seconds at once."""
@@ -65,5 +69,9 @@ class ReadQuota:
         return True
 
     def took(self, size: int) -> None:
-        """What the answer weighed."""
+        """What the answer weighed. After one of 10 MiB the next five seconds give nothing:
+        https://docs.aws.amazon.com/kinesis/latest/APIReference/API_GetRecords.html
+        """
+        if size > READ_BYTES_PER_SECOND:
+            self._bytes.empty()
         self._bytes.take(size)

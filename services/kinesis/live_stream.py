@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 
 from services.kinesis import frame, stream
 from services.kinesis.errors import KinesisError, internal_failure, throughput_exceeded
-from services.kinesis.hash_key import MAX_HASH_KEY
 from services.kinesis.limits import ReadQuota, WriteQuota
 from services.kinesis.log import Page, ShardLog
 from services.kinesis.segment import Damage
@@ -168,11 +167,15 @@ class LiveStream:
         `positions` are the records' hash keys: where each goes (None: anywhere).
         """
         results: list[dict[str, Any]] = [{}] * len(payloads)
-        hash_keys = [_anywhere() if key is None else key for key in positions]
         with self._changed:
             starts, shards = self._starts, self._open
             groups: dict[int, list[int]] = {}
-            for place, position in enumerate([bisect_right(starts, key) for key in hash_keys]):
+            for place, position in enumerate(
+                [
+                    secrets.randbelow(len(starts)) + 1 if key is None else bisect_right(starts, key)
+                    for key in positions
+                ]
+            ):
                 if (places := groups.get(position)) is None:
                     places = groups[position] = []
                 places.append(place)
@@ -253,10 +256,6 @@ class LiveStream:
         """How old the next unread record is; 0 when there is none."""
         arrival = self.logs[shard.index].arrival_at(ordinal)
         return 0 if arrival is None else max(0, int(now * 1000) - arrival)
-
-
-def _anywhere() -> int:
-    return secrets.randbelow(MAX_HASH_KEY + 1)
 
 
 def _refuse(places: list[int], error: KinesisError, results: list[dict[str, Any]]) -> None:

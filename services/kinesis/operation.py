@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from services.kinesis.errors import resource_in_use
+from services.kinesis.errors import resource_in_use, stream_not_found
 from services.kinesis.stream import ACTIVE
 
 if TYPE_CHECKING:
@@ -16,6 +16,14 @@ if TYPE_CHECKING:
 type Request = dict[str, Any]
 type Answer = dict[str, Any]
 type Operation = Callable[["Kinesis", "Caller", Request], Answer]
+
+
+def require_created_at(live: LiveStream, request: Request) -> None:
+    """Raises ResourceNotFoundException when the caller means an earlier stream of this name."""
+    wanted = request.get("StreamCreationTimestamp")
+    # Clients send whole seconds as well as what they were answered.
+    if wanted is not None and int(wanted) != int(live.state.created_at):
+        raise stream_not_found(live.state.name, live.state.account_id)
 
 
 def require_active(live: LiveStream, now: float) -> None:

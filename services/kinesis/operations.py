@@ -17,5 +17,26 @@ OPERATIONS: dict[str, Operation] = {
     **OPERATIONS_ON_TAGS,
 }
 
+#: Of the service model, but for services that are not here: queues and channels of 2026.
+NOT_BUILT = (
+    "AcknowledgeDeadLetterQueueRecords",
+    "AcknowledgeQueueRecords",
+    "CreateChannel",
+    "CreateQueue",
+    "DeleteChannel",
+    "DeleteQueue",
+    "DescribeChannel",
+    "DescribeQueue",
+    "ListChannels",
+    "ListQueues",
+    "ReceiveDeadLetterQueueRecords",
+    "ReceiveQueueRecords",
+    "RestoreDeadLetterQueueRecords",
+    "UpdateChannel",
+    "UpdateDeadLetterQueueRecordsVisibility",
+    "UpdateQueue",
+    "UpdateQueueRecordsVisibility",
+)
+
 #: They check the usual request in their own loop, and ask the service model only about others.
 CHECKS_ITSELF = frozenset({"PutRecords", "PutRecord"})

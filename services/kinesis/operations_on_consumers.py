@@ -13,15 +13,22 @@ from services.kinesis.errors import (
     resource_not_found,
 )
 from services.kinesis.live_stream import LiveStream
-from services.kinesis.operation import Answer, Operation, Request
+from services.kinesis.operation import Answer, Operation, Request, require_created_at
 from services.kinesis.operations_on_tags import check_tags
-from services.kinesis.stream import Consumer, describe_consumer
+from services.kinesis.stream import CREATING, ON_DEMAND, Consumer, describe_consumer
 
 if TYPE_CHECKING:
     from services.kinesis.kinesis import Kinesis
 
 _MOST_CONSUMERS = 20
+_MOST_CONSUMERS_WITH_ADVANTAGE = 50
+_MOST_CREATING = 5
 _PAGE = 100
+
+
+def has_commitment(kinesis: Kinesis, account_id: str) -> bool:
+    """Whether the account has On-demand Advantage."""
+    return kinesis.account_settings.get(account_id, {}).get("Status") == "ENABLED"
 
 
 def register_consumer(kinesis: Kinesis, caller: Caller, request: Request) -> Answer:
@@ -34,15 +41,30 @@ def register_consumer(kinesis: Kinesis, caller: Caller, request: Request) -> Ans
                 f"Consumer {name} under stream {live.state.name} already exists for account "
                 f"{live.state.account_id}."
             )
-        if len(live.state.consumers) >= _MOST_CONSUMERS:
-            raise limit_exceeded(
-                f"Stream {live.state.name} under account {live.state.account_id} has "
-                f"{_MOST_CONSUMERS} registered consumers, which is the limit."
-            )
+        _check_limits(kinesis, live, now)
         consumer = Consumer(name, now, now + kinesis.status_seconds, dict(tags))
         live.state.consumers[name] = consumer
         live.save()
         return {"Consumer": describe_consumer(live.state, consumer, now)}
+
+
+def _check_limits(kinesis: Kinesis, live: LiveStream, now: float) -> None:
+    """https://docs.aws.amazon.com/kinesis/latest/APIReference/API_RegisterStreamConsumer.html"""
+    state = live.state
+    most = _MOST_CONSUMERS
+    if state.mode == ON_DEMAND and has_commitment(kinesis, state.account_id):
+        most = _MOST_CONSUMERS_WITH_ADVANTAGE
+    if len(state.consumers) >= most:
+        raise limit_exceeded(
+            f"Stream {state.name} under account {state.account_id} has {most} registered "
+            "consumers, which is the limit."
+        )
+    statuses = [consumer.status(now) for consumer in state.consumers.values()]
+    if kinesis.shard_limits and statuses.count(CREATING) >= _MOST_CREATING:
+        raise limit_exceeded(
+            f"Stream {state.name} under account {state.account_id} has {_MOST_CREATING} consumers "
+            f"in the {CREATING} state, which is the limit."
+        )
 
 
 def find_consumer(
@@ -55,6 +77,11 @@ def find_consumer(
         consumer = live.state.consumers.get(name)
         if consumer is None or str(int(consumer.created_at)) != created:
             raise resource_not_found(f"Consumer {arn}, account {live.state.account_id} not found.")
+        named = request.get("StreamARN", live.state.arn), request.get("ConsumerName", name)
+        if named != (live.state.arn, name):
+            raise invalid_argument(
+                f"ConsumerARN {arn} is not that of consumer {named[1]} of stream {named[0]}."
+            )
         return live, consumer
     if request.get("StreamARN") is None or request.get("ConsumerName") is None:
         raise invalid_argument("Provide either ConsumerARN, or both StreamARN and ConsumerName.")
@@ -82,8 +109,11 @@ def describe_stream_consumer(kinesis: Kinesis, caller: Caller, request: Request)
 
 def list_stream_consumers(kinesis: Kinesis, caller: Caller, request: Request) -> Answer:
     live, now = kinesis.find(caller, request), kinesis.clock.now()
+    if request.get("NextToken") is not None and request.get("StreamCreationTimestamp") is not None:
+        raise invalid_argument("NextToken and StreamCreationTimestamp cannot be provided together.")
+    require_created_at(live, request)
     after = _name_of_page(request.get("NextToken"))
-    limit = request.get("MaxResults") or _PAGE
+    limit = min(request.get("MaxResults") or _PAGE, _PAGE)
     with live.lock:
         consumers = [c for _, c in sorted(live.state.consumers.items()) if c.name > after]
         page = [describe_consumer(live.state, consumer, now) for consumer in consumers[:limit]]

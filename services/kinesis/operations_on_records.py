@@ -29,7 +29,7 @@ from services.kinesis.request_shapes import (
 )
 from services.kinesis.shard import Shard, describe_child
 from services.kinesis.shard_iterator import ShardIterator
-from services.kinesis.stream import CREATING, DELETING
+from services.kinesis.stream import AUTO, CREATING, DELETING
 from services.kinesis.validation import check_request
 
 if TYPE_CHECKING:
@@ -109,7 +109,10 @@ def _usual_entries(live: LiveStream, records: Any) -> Entries | None:
     sizes = list(map(add, map(len, data), map(len, keys)))
     if max(sizes) > live.state.max_record_size_in_kib * 1024 or sum(sizes) > _MAX_CALL_BYTES:
         return None
-    return Entries(list(zip(keys, data, strict=True)), hash_keys(keys))
+    payloads = list(zip(keys, data, strict=True))
+    # AUTO takes no notice of partition keys.
+    is_auto = live.state.distribution == AUTO
+    return Entries(payloads, [None] * len(keys) if is_auto else hash_keys(keys))
 
 
 def _unusual_entries(live: LiveStream, request: Request) -> Entries:
@@ -175,7 +178,8 @@ def _writable(kinesis: Kinesis, caller: Caller, request: Request) -> LiveStream:
 def _entry(live: LiveStream, record: dict[str, Any], path: str) -> tuple[frame.Payload, int | None]:
     """A record that keeps to the service model; raises what AWS checks besides."""
     partition_key, explicit = record.get("PartitionKey"), record.get("ExplicitHashKey")
-    if partition_key is None and live.state.distribution != "AUTO":
+    is_auto = live.state.distribution == AUTO
+    if partition_key is None and not is_auto:
         raise validation_error(
             f"Value null at '{path}partitionKey' failed to satisfy constraint: "
             "Member must not be null"
@@ -185,6 +189,8 @@ def _entry(live: LiveStream, record: dict[str, Any], path: str) -> tuple[frame.P
         position = explicit_hash_key(explicit)
     elif partition_key is not None:
         position = hash_key(key)
+    if is_auto:
+        position = None
     limit = live.state.max_record_size_in_kib * 1024
     if len(record["Data"]) + len(key) > limit:
         raise _too_large(f"{path}data", limit)

@@ -20,7 +20,13 @@ from services.kinesis.list_shards import (
     parse_filter,
 )
 from services.kinesis.live_stream import LiveStream
-from services.kinesis.operation import Answer, Operation, Request, require_active
+from services.kinesis.operation import (
+    Answer,
+    Operation,
+    Request,
+    require_active,
+    require_created_at,
+)
 from services.kinesis.operations_on_streams import check_shard_limit, describe_limits
 from services.kinesis.shard import (
     Shard,
@@ -35,6 +41,8 @@ if TYPE_CHECKING:
     from services.kinesis.kinesis import Kinesis
 
 _PAGE = 1000
+#: What a page token stands for already, besides the stream.
+_NOT_WITH_TOKEN = ("ExclusiveStartShardId", "StreamCreationTimestamp")
 _SCALINGS_PER_DAY = 10
 _MOST_SHARDS = 10_000
 _DAY = 24 * 3600
@@ -52,7 +60,7 @@ def list_shards(kinesis: Kinesis, caller: Caller, request: Request) -> Answer:
         horizon = max(live.state.trim_horizon(now), live.state.created_at)
         shards = matching(live.state.live_shards(now), page.filter, horizon)
         shards = [shard for shard in shards if shard.shard_id > page.after]
-        limit = request.get("MaxResults") or _PAGE
+        limit = min(request.get("MaxResults") or _PAGE, _PAGE)
         answer: Answer = {"Shards": [describe(shard) for shard in shards[:limit]]}
     if len(shards) > limit:
         last = shards[limit - 1].shard_id
@@ -68,11 +76,13 @@ def _page(
         if not names and request.get("StreamId") is None:
             raise invalid_argument("Either NextToken or StreamName should be provided.")
         live = kinesis.find(caller, request)
+        require_created_at(live, request)
         state, after = live.state, request.get("ExclusiveStartShardId") or ""
         shard_filter = parse_filter(request.get("ShardFilter"))
         return live, Page(
             state.account_id, state.region, state.name, state.stream_id, after, shard_filter, 0
         )
+    names += [n for n in _NOT_WITH_TOKEN if request.get(n) is not None]
     if names:
         raise invalid_argument(f"NextToken and {names[0]} cannot be provided together.")
     page = decode_page(token, int(now * 1000))

@@ -16,12 +16,14 @@ from services.kinesis.operation import Answer, Operation, Request, require_activ
 from services.kinesis.operations_on_tags import check_tags
 from services.kinesis.request_shapes import METRICS
 from services.kinesis.stream import (
+    AUTO,
     CREATING,
     DELETING,
     ON_DEMAND,
     ON_DEMAND_SHARDS,
     PROVISIONED,
     UPDATING,
+    USER_PARTITION_KEY,
     Stream,
     description,
     list_entry,
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 #: Quotas of an account in one region, as DescribeLimits reports them.
 SHARD_LIMIT = 20_000
 ON_DEMAND_STREAM_LIMIT = 50
+_MOST_CREATING = 5
 _LIST_PAGE = 100
 _DESCRIBE_PAGE = 100
 _LONGEST_RETENTION = 8760
@@ -47,6 +50,7 @@ def create_stream(kinesis: Kinesis, caller: Caller, request: Request) -> Answer:
     now = kinesis.clock.now()
     mode = (request.get("StreamModeDetails") or {}).get("StreamMode", PROVISIONED)
     count = _shard_count(request, mode)
+    _check_distribution(request.get("RecordDistributionStrategy"), request["StreamName"], mode)
     check_tags(request.get("Tags") or {})
     kinesis.sweep()
     with kinesis.lock:
@@ -65,12 +69,20 @@ def create_stream(kinesis: Kinesis, caller: Caller, request: Request) -> Answer:
             mode=mode,
             max_record_size_in_kib=request.get("MaxRecordSizeInKiB") or 1024,
             warm_throughput=request.get("WarmThroughputMiBps"),
-            distribution=request.get("RecordDistributionStrategy") or "USER_PARTITION_KEY",
+            distribution=request.get("RecordDistributionStrategy") or USER_PARTITION_KEY,
             tags=dict(request.get("Tags") or {}),
         )
         state.change(CREATING, now, kinesis.status_seconds)
         kinesis.add(new_stream(state, count))
     return {}
+
+
+def _check_distribution(distribution: str | None, stream_name: str, mode: str) -> None:
+    if distribution == AUTO and mode != ON_DEMAND:
+        raise invalid_argument(
+            f"RecordDistributionStrategy AUTO can only be set for streams in On-Demand mode; "
+            f"stream {stream_name} is in Provisioned mode."
+        )
 
 
 def _shard_count(request: Request, mode: str) -> int:
@@ -95,6 +107,14 @@ def _shard_count(request: Request, mode: str) -> int:
 def _check_account(kinesis: Kinesis, caller: Caller, count: int, mode: str) -> None:
     limits = describe_limits(kinesis, caller, {})
     check_shard_limit(limits["OpenShardCount"], count, caller)
+    if kinesis.shard_limits:
+        now = kinesis.clock.now()
+        statuses = [live.state.status(now) for live in kinesis.own_streams(caller)]
+        if statuses.count(CREATING) >= _MOST_CREATING:
+            raise limit_exceeded(
+                f"This request would exceed the limit of {_MOST_CREATING} streams in the "
+                f"{CREATING} state for the account {caller.account_id} in {caller.region}."
+            )
     if mode == ON_DEMAND and limits["OnDemandStreamCount"] >= ON_DEMAND_STREAM_LIMIT:
         raise limit_exceeded(
             f"This request would exceed the limit of {ON_DEMAND_STREAM_LIMIT} on-demand streams "
@@ -136,7 +156,7 @@ def describe_stream(kinesis: Kinesis, caller: Caller, request: Request) -> Answe
         described = description(
             live.state,
             kinesis.clock.now(),
-            request.get("Limit") or _DESCRIBE_PAGE,
+            min(request.get("Limit") or _DESCRIBE_PAGE, _DESCRIBE_PAGE),
             request.get("ExclusiveStartShardId"),
         )
     return {"StreamDescription": described}
@@ -149,7 +169,8 @@ def describe_stream_summary(kinesis: Kinesis, caller: Caller, request: Request) 
 
 
 def list_streams(kinesis: Kinesis, caller: Caller, request: Request) -> Answer:
-    limit, after = request.get("Limit") or _LIST_PAGE, request.get("ExclusiveStartStreamName")
+    limit = min(request.get("Limit") or _LIST_PAGE, _LIST_PAGE)
+    after = request.get("ExclusiveStartStreamName")
     if (token := request.get("NextToken")) is not None:
         after = _name_of_page(token)
     states = [live.state for live in kinesis.own_streams(caller)]
@@ -221,7 +242,7 @@ def _check_retention(name: str, existing: int, hours: int, *, longer: bool) -> N
 
 
 def start_encryption(kinesis: Kinesis, caller: Caller, request: Request) -> Answer:
-    return _change_encryption(kinesis, caller, request, request["EncryptionType"])
+    return _change_encryption(kinesis, caller, request, "KMS")
 
 
 def stop_encryption(kinesis: Kinesis, caller: Caller, request: Request) -> Answer:
@@ -232,6 +253,10 @@ def _change_encryption(
     kinesis: Kinesis, caller: Caller, request: Request, encryption_type: str
 ) -> Answer:
     live, now = kinesis.find(caller, request), kinesis.clock.now()
+    if request["EncryptionType"] != "KMS":
+        raise invalid_argument(
+            f"EncryptionType {request['EncryptionType']} is not valid. The only valid value is KMS."
+        )
     with live.lock:
         require_active(live, now)
         live.state.encryption_type = encryption_type
@@ -277,6 +302,8 @@ def update_stream_mode(kinesis: Kinesis, caller: Caller, request: Request) -> An
     with live.lock:
         require_active(live, now)
         live.state.mode = mode
+        if mode == PROVISIONED:
+            live.state.distribution = USER_PARTITION_KEY
         live.state.warm_throughput = request.get("WarmThroughputMiBps")
         live.state.change(UPDATING, now, kinesis.status_seconds)
         live.save()
@@ -297,6 +324,7 @@ def update_distribution(kinesis: Kinesis, caller: Caller, request: Request) -> A
     live, now = kinesis.find(caller, request), kinesis.clock.now()
     with live.lock:
         require_active(live, now)
+        _check_distribution(request["RecordDistributionStrategy"], live.state.name, live.state.mode)
         live.state.distribution = request["RecordDistributionStrategy"]
         live.save()
     return {}

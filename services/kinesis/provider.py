@@ -16,7 +16,7 @@ from services.kinesis.errors import KinesisError
 from services.kinesis.housekeeping import Housekeeper
 from services.kinesis.kinesis import Kinesis, make_kinesis
 from services.kinesis.metrics import NAMESPACE
-from services.kinesis.operations import OPERATIONS
+from services.kinesis.operations import NOT_BUILT, OPERATIONS
 from services.localstack.admin import json_answer
 from services.localstack.core_service import core_service
 from services.localstack.data_calls import (
@@ -41,7 +41,10 @@ def _data_call(request: DataRequest) -> DataAnswer | StreamingAnswer:
 
 
 data_calls.update(
-    {f"{TARGET_PREFIX}.{name}": _data_call for name in (*OPERATIONS, "SubscribeToShard")}
+    {
+        f"{TARGET_PREFIX}.{name}": _data_call
+        for name in (*OPERATIONS, "SubscribeToShard", *NOT_BUILT)
+    }
 )
 
 

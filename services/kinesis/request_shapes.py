@@ -48,11 +48,15 @@ _NAME = _string(pattern="[a-zA-Z0-9_.-]+")
 _ARN = r"arn:aws.*:kinesis:.*:\d{12}:"
 _STREAM_ARN = _string(maximum=2048, pattern=_ARN + r"stream/\S+")
 _CONSUMER_ARN = _string(
-    maximum=2048, pattern=r"^(arn):aws.*:kinesis:.*:\d{12}:.*stream/[a-zA-Z0-9_.-]+/consumer/\S+"
+    maximum=2048,
+    pattern=r"^(arn):aws.*:kinesis:.*:\d{12}:.*stream\/[a-zA-Z0-9_.-]+\/consumer\/[a-zA-Z0-9_.-]+:[0-9]+",
 )
 _STREAM_ID = _string(maximum=24, pattern="[a-z0-9]{20}-[a-z0-9]{3}")
 _STREAM = {"StreamName": _NAME, "StreamARN": _STREAM_ARN, "StreamId": _STREAM_ID}
-_RESOURCE = {"ResourceARN": _string(maximum=2048, pattern=_ARN + r".*stream/\S+")}
+_RESOURCE = {
+    "ResourceARN": _string(maximum=2048, pattern=_ARN + r".*(stream|channel|queue)/\S+"),
+    "StreamId": _STREAM_ID,
+}
 _HASH_KEY = Shape(kind="String", pattern=r"0|([1-9]\d{0,38})")
 _SEQUENCE_NUMBER = Shape(kind="String", pattern=r"0|([1-9]\d{0,128})")
 _DATA = Shape(kind="Blob", minimum=0, maximum=MAX_DATA_BYTES)

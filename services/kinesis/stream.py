@@ -20,6 +20,7 @@ from services.kinesis.shard import (
 
 CREATING, ACTIVE, UPDATING, DELETING = "CREATING", "ACTIVE", "UPDATING", "DELETING"
 PROVISIONED, ON_DEMAND = "PROVISIONED", "ON_DEMAND"
+USER_PARTITION_KEY, AUTO = "USER_PARTITION_KEY", "AUTO"
 DEFAULT_RETENTION_HOURS = 24
 ON_DEMAND_SHARDS = 4
 # A child must not be as old as its parent, or a moment would have both of them.
@@ -53,7 +54,7 @@ class Stream:
     retention_hours: int = DEFAULT_RETENTION_HOURS
     max_record_size_in_kib: int = 1024
     warm_throughput: int | None = None
-    distribution: str = "USER_PARTITION_KEY"
+    distribution: str = USER_PARTITION_KEY
     tags: dict[str, str] = field(default_factory=dict)
     encryption_type: str = "NONE"
     key_id: str | None = None

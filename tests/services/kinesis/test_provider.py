@@ -10,6 +10,7 @@ from typing import Any
 
 import cbor2
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.conftest import EngineUnderTest
 from tests.waiting import wait_until
@@ -75,6 +76,12 @@ def test_shard_limits_are_switched_while_the_engine_runs(
     assert failed[0] == 0
     assert sum(failed) > 0
     assert put(engine, stream_name, 500) == 0
+
+
+@pytest.mark.parametrize("operation", ["list_queues", "list_channels"])
+def test_what_is_not_built_is_refused(engine: EngineUnderTest, operation: str) -> None:
+    with pytest.raises(ClientError, match="UnknownOperationException"):
+        getattr(engine.client("kinesis"), operation)()
 
 
 def test_cbor_is_spoken_over_http(engine: EngineUnderTest, stream_name: str) -> None:

@@ -14,17 +14,19 @@ from hypothesis import given, settings
 from services.clock import FixedClock
 from services.kinesis.answers import TARGET_PREFIX, answer
 from services.kinesis.kinesis import Kinesis
-from services.kinesis.operations import OPERATIONS
+from services.kinesis.operations import NOT_BUILT, OPERATIONS
 from services.kinesis.request_shapes import REQUEST_SHAPES
 from services.kinesis.storage import MemoryStorage
 from services.kinesis.validation import Shape
-from services.localstack.data_calls import DataAnswer, DataRequest
+from services.localstack.data_calls import DataAnswer, DataRequest, StreamingAnswer
 from tests.services.kinesis.conftest import ACCOUNT, REGION, Caller, make
 
 JSON, CBOR = "application/x-amz-json-1.1", "application/x-amz-cbor-1.1"
 
 
-def ask(kinesis: Kinesis, operation: str, body: bytes, content_type: str = JSON) -> DataAnswer:
+def ask_anything(
+    kinesis: Kinesis, operation: str, body: bytes, content_type: str = JSON
+) -> DataAnswer | StreamingAnswer:
     request = DataRequest(
         "POST",
         f"{TARGET_PREFIX}.{operation}",
@@ -33,11 +35,16 @@ def ask(kinesis: Kinesis, operation: str, body: bytes, content_type: str = JSON)
         REGION,
         ACCOUNT,
     )
-    answered = answer(kinesis, request)
+    return answer(kinesis, request)
+
+
+def ask(kinesis: Kinesis, operation: str, body: bytes, content_type: str = JSON) -> DataAnswer:
+    answered = ask_anything(kinesis, operation, body, content_type)
     assert isinstance(answered, DataAnswer)
     return answered
 
 
+ALL_OPERATIONS = sorted({*OPERATIONS, "SubscribeToShard", *NOT_BUILT})
 ANYTHING = st.recursive(
     st.none()
     | st.booleans()
@@ -47,6 +54,7 @@ ANYTHING = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
     max_leaves=5,
 )
+CONSUMER = f"arn:aws:kinesis:us-east-1:000000000000:stream/s/consumer/c:{int(FixedClock().now())}"
 TEXTS = st.sampled_from(
     [
         "s",
@@ -60,7 +68,7 @@ TEXTS = st.sampled_from(
         str(2**127),
         "9" * 60,
         "arn:aws:kinesis:us-east-1:000000000000:stream/s",
-        "arn:aws:kinesis:us-east-1:000000000000:stream/s/consumer/c:1700000000",
+        CONSUMER,
         "arn:aws:s3:::bucket",
         "\ud800",
         "é" * 130,
@@ -91,10 +99,12 @@ def structures(shape: Shape) -> st.SearchStrategy[Any]:
 
 
 def requests() -> st.SearchStrategy[tuple[str, Any]]:
-    names = st.sampled_from(sorted(OPERATIONS))
-    return names.flatmap(
-        lambda name: st.tuples(st.just(name), structures(REQUEST_SHAPES[name]) | ANYTHING)
-    )
+    def of(name: str) -> st.SearchStrategy[tuple[str, Any]]:
+        if name in NOT_BUILT:
+            return st.tuples(st.just(name), ANYTHING)
+        return st.tuples(st.just(name), structures(REQUEST_SHAPES[name]) | ANYTHING)
+
+    return st.sampled_from(ALL_OPERATIONS).flatmap(of)
 
 
 @settings(max_examples=150, deadline=None)
@@ -102,13 +112,15 @@ def requests() -> st.SearchStrategy[tuple[str, Any]]:
 def test_no_request_is_answered_by_a_500(calls: list[tuple[str, Any]]) -> None:
     call = make(FixedClock())
     call("CreateStream", StreamName="s", ShardCount=2)
+    arn = CONSUMER.partition("/consumer")[0]
+    call("RegisterStreamConsumer", StreamARN=arn, ConsumerName="c")
     for operation, request in calls:
-        answered = ask(call.kinesis, operation, json.dumps(request).encode())
+        answered = ask_anything(call.kinesis, operation, json.dumps(request).encode())
         assert answered.status in {200, 400}, (operation, request, answered)
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.sampled_from(sorted(OPERATIONS)), st.binary(max_size=60), st.sampled_from([JSON, CBOR]))
+@given(st.sampled_from(ALL_OPERATIONS), st.binary(max_size=60), st.sampled_from([JSON, CBOR]))
 def test_no_bytes_are_answered_by_a_500(operation: str, body: bytes, content_type: str) -> None:
     kinesis = Kinesis(FixedClock(), MemoryStorage())
 
@@ -129,7 +141,7 @@ def test_json_and_cbor_refuse_the_same(call_made: tuple[str, Any]) -> None:
             body = encode(request)
         except UnicodeEncodeError:
             return
-        answered = ask(call.kinesis, operation, body, content_type)
+        answered = ask_anything(call.kinesis, operation, body, content_type)
         codes.append((answered.status, answered.headers.get("x-amzn-ErrorType")))
     assert codes[0] == codes[1]
 
@@ -217,6 +229,16 @@ def test_an_error_says_its_type_in_a_header_and_in_the_body(
         "__type": "ResourceNotFoundException",
         "message": "Stream nobody under account 000000000000 not found.",
     }
+
+
+@pytest.mark.parametrize("operation", [*NOT_BUILT, "Nonsense"])
+def test_an_operation_that_is_not_built_is_unknown(call: Caller, operation: str) -> None:
+    answered = ask(call.kinesis, operation, b"{}")
+
+    assert (answered.status, json.loads(answered.body)) == (
+        400,
+        {"__type": "UnknownOperationException"},
+    )
 
 
 def test_an_operation_without_output_has_no_body(call: Caller) -> None:
