@@ -191,8 +191,15 @@ def _arrow_type(name: str) -> Any:
     }[name]  # fmt: skip
 
 
+def _raised(message: str) -> None:
+    """An error inside TRY, which makes its value NULL (DuckDB's own error() is refused there)."""
+    raise ValueError(message)
+
+
 def install(database: Any) -> None:
     """Create macros and functions."""
+    import duckdb
+
     for name, function, arguments, result in _FUNCTIONS:
         if _BY_COLUMN.issuperset(arguments) and result in (_BY_COLUMN | {D}):
             database.create_function(
@@ -202,6 +209,7 @@ def install(database: Any) -> None:
             continue
         database.create_function(name, strict(function), arguments, result, null_handling="special")
     for name, loose, arguments, result in (
+        ("athena_truncated", _t.truncated, ["VARCHAR[]", V, V, BOOL], V),
         ("athena_substr_binary", _b.substr_binary, [BL, B, B, BOOL], BL),
         (
             "athena_from_utf8",
@@ -219,6 +227,9 @@ def install(database: Any) -> None:
         ),
     ):
         database.create_function(name, loose, arguments, result, null_handling="special")
+    database.create_function(
+        "athena_raise", _raised, [V], duckdb.sqltypes.SQLNULL, null_handling="special"
+    )
     database.create_function(
         "athena_match", python_patterns.matcher(database.cursor), [V, B, "BOOLEAN[][]", "VARCHAR[][]"],
         python_patterns.RESULT, type="arrow", null_handling="special",

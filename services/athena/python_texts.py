@@ -226,3 +226,26 @@ def ip_bytes(x: str) -> bytes:
     found = ipaddress.ip_address(x)
     mapped = b"" if found.version == 6 else bytes(10) + b"\xff\xff"
     return mapped + found.packed
+
+
+#: Bytes of UTF-8 that LISTAGG gives.
+LONGEST_LIST = 1_048_576
+
+
+def truncated(
+    values: list[str | None] | None, separator: str, filler: str, with_count: bool
+) -> str | None:
+    """LISTAGG (… ON OVERFLOW TRUNCATE filler WITH COUNT): as many values as fit, then the filler."""
+    given = [v for v in values or [] if v is not None]
+    if not given:
+        return None
+    size, taken, between = 0, 0, len(separator.encode())
+    for value in given:
+        size += len(value.encode()) + (between if taken else 0)
+        if size > LONGEST_LIST:
+            break
+        taken += 1
+    shown = given[:taken]
+    if taken < len(given):
+        shown.append(filler + (f"({len(given) - taken})" if with_count else ""))
+    return separator.join(shown)

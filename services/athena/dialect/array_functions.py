@@ -403,6 +403,10 @@ def repeat(b: Any, node: Any, args: list[Typed]) -> Typed:
 _SEQUENCE = "'INVALID_FUNCTION_ARGUMENT: sequence stop value should be greater than or equal to start value if step is greater than zero otherwise stop should be less than or equal to start'"
 
 
+_MOST_ENTRIES = 10_000
+_TOO_MANY = f"'INVALID_FUNCTION_ARGUMENT: result of sequence function must not have more than {_MOST_ENTRIES} entries'"
+
+
 @function("sequence")
 def sequence(b: Any, node: Any, args: list[Typed]) -> Typed:
     need(b, node, "sequence", args, 2, 3)
@@ -416,7 +420,11 @@ def sequence(b: Any, node: Any, args: list[Typed]) -> Typed:
         problem = b.fail(_SEQUENCE)
         wrong = f"({step} > 0 AND {last.sql} < {first.sql}) OR ({step} < 0 AND {last.sql} > {first.sql}) OR {step} = 0"
         series = f"generate_series(CAST({first.sql} AS BIGINT), CAST({last.sql} AS BIGINT), CAST({step} AS BIGINT))"
-        return Typed(f"CASE WHEN {wrong} THEN {problem} ELSE {series} END", t.array(B))
+        count = f"(CAST({last.sql} AS HUGEINT) - {first.sql}) // {step}"
+        return Typed(
+            f"CASE WHEN {wrong} THEN {problem} WHEN {count} >= {_MOST_ENTRIES} THEN {b.fail(_TOO_MANY)} ELSE {series} END",
+            t.array(B),
+        )
     if first.type.name not in ("date", "timestamp"):
         raise mismatch(b, node, "sequence", args)
     kind = first.type
@@ -426,15 +434,28 @@ def sequence(b: Any, node: Any, args: list[Typed]) -> Typed:
         step = f"to_microseconds({b.coerce(args[2], t.DAY_TO_SECOND, node).sql} * 1000)"
     else:
         step = f"to_days(CASE WHEN {first.sql} <= {last.sql} THEN 1 ELSE -1 END)"
-    series = (
-        f"generate_series(CAST({first.sql} AS TIMESTAMP), CAST({last.sql} AS TIMESTAMP), {step})"
-    )
+    start, stop = f"CAST({first.sql} AS TIMESTAMP)", f"CAST({last.sql} AS TIMESTAMP)"
+    if len(args) == 3 and args[2].type.name == "interval year to month":
+        # Every entry is counted from the first: a month's end stays one.
+        n, d = b.fresh("_n"), b.fresh("_d")
+        months = f"datediff('month', {start}, {stop})"
+        counted = f"list_transform(range(0, CAST(abs({months} // nullif({args[2].sql}, 0)) AS BIGINT) + 1), lambda {n}: {start} + to_months(CAST({n} * {args[2].sql} AS INTEGER)))"
+        series = f"list_filter({counted}, lambda {d}: {d} BETWEEN least({start}, {stop}) AND greatest({start}, {stop}))"
+        count = f"abs({months} // nullif({args[2].sql}, 0))"
+    else:
+        series = f"generate_series({start}, {stop}, {step})"
+        micros = (
+            f"{b.coerce(args[2], t.DAY_TO_SECOND, node).sql} * 1000"
+            if len(args) == 3
+            else "86400000000"
+        )
+        count = f"abs(datediff('microsecond', {start}, {stop}) // nullif({micros}, 0))"
     forward = f"{args[2].sql} > 0" if len(args) == 3 else f"{first.sql} <= {last.sql}"
     wrong = (
         f"({forward} AND {last.sql} < {first.sql}) OR (NOT {forward} AND {last.sql} > {first.sql})"
     )
     return Typed(
-        f"CASE WHEN {wrong} THEN {b.fail(_SEQUENCE)} ELSE CAST({series} AS {duck_type(kind)}[]) END",
+        f"CASE WHEN {wrong} THEN {b.fail(_SEQUENCE)} WHEN {count} >= {_MOST_ENTRIES} THEN {b.fail(_TOO_MANY)} ELSE CAST({series} AS {duck_type(kind)}[]) END",
         t.array(kind),
     )
 

@@ -18,13 +18,19 @@ class CastRefused(Exception):
     """No such cast; the message says which."""
 
 
-def fail(sql_of_message: str, lenient: bool) -> str:
+#: Inside TRY: the value is NULL, or, in a part of it (an element, a field), the whole of it.
+NULL, RAISED = 1, 2
+
+
+def fail(sql_of_message: str, lenient: int) -> str:
     """What stands where an error must be raised; under TRY it is NULL."""
+    if lenient == RAISED:
+        return f"athena_raise({sql_of_message})"
     return "NULL" if lenient else f"error({sql_of_message})"
 
 
-def cast(value: Typed, wanted: Type, lenient: bool = False, depth: int = 0) -> Typed:
-    """Raises CastRefused. `lenient`: inside TRY, where errors become NULL."""
+def cast(value: Typed, wanted: Type, lenient: int = False, depth: int = 0) -> Typed:
+    """Raises CastRefused. `lenient`: inside TRY, where errors become NULL (`NULL`, `RAISED`)."""
     given = value.type
     if given == wanted:
         return value
@@ -35,7 +41,7 @@ def cast(value: Typed, wanted: Type, lenient: bool = False, depth: int = 0) -> T
     return Typed(sql, wanted, constant) if constant is not None else Typed(sql, wanted)
 
 
-def _cast(sql: str, given: Type, wanted: Type, lenient: bool, depth: int) -> str:
+def _cast(sql: str, given: Type, wanted: Type, lenient: int, depth: int) -> str:
     if wanted.name == "json" or given.name == "json":
         return json_casts.cast(sql, given, wanted, lenient, depth)
     if given.name in ("array", "map", "row") or wanted.name in ("array", "map", "row"):
@@ -48,13 +54,13 @@ def _cast(sql: str, given: Type, wanted: Type, lenient: bool, depth: int) -> str
     return maker(sql, given, wanted, lenient)
 
 
-def _nested(sql: str, given: Type, wanted: Type, lenient: bool, depth: int) -> str:
+def _nested(sql: str, given: Type, wanted: Type, lenient: int, depth: int) -> str:
     if given.name != wanted.name or len(given.args) != len(wanted.args):
         raise CastRefused(f"Cannot cast {given} to {wanted}")
     v = f"_n{depth}"
 
     def inner(of: str, a: Type, b: Type) -> str:
-        return cast(Typed(of, a), b, lenient, depth + 1).sql
+        return cast(Typed(of, a), b, RAISED if lenient else 0, depth + 1).sql
 
     if given.name == "array":
         if given.args[0].name == "unknown":
@@ -81,7 +87,7 @@ def _nested(sql: str, given: Type, wanted: Type, lenient: bool, depth: int) -> s
     return f"CASE WHEN {sql} IS NOT NULL THEN {{{listed}}} END"
 
 
-def _to_text(sql: str, given: Type, wanted: Type, lenient: bool) -> str:
+def _to_text(sql: str, given: Type, wanted: Type, lenient: int) -> str:
     if given.name in ("varchar", "char"):
         shown = coercion.convert(sql, given, t.VARCHAR) if wanted.name == "varchar" else sql
         if wanted.params and not (
@@ -109,14 +115,14 @@ def _to_text(sql: str, given: Type, wanted: Type, lenient: bool) -> str:
     return f"CASE WHEN length({shown}) > {length} THEN {fail(problem, lenient)} ELSE {shown} END"
 
 
-def _bad_text(sql: str, wanted: Type, lenient: bool) -> str:
+def _bad_text(sql: str, wanted: Type, lenient: int) -> str:
     return fail(
         f"'INVALID_CAST_ARGUMENT: Cannot cast ''' || {sql} || ''' to {_SHORT.get(wanted.name, str(wanted).upper())}'",
         lenient,
     )
 
 
-def _out_of_range(sql: str, wanted: Type, lenient: bool) -> str:
+def _out_of_range(sql: str, wanted: Type, lenient: int) -> str:
     return fail(f"'NUMERIC_VALUE_OUT_OF_RANGE: Out of range for {wanted.name}: ' || {sql}", lenient)
 
 
@@ -124,7 +130,7 @@ def _text_value(sql: str, given: Type) -> str:
     return sql
 
 
-def _boolean(sql: str, given: Type, wanted: Type, lenient: bool) -> str:
+def _boolean(sql: str, given: Type, wanted: Type, lenient: int) -> str:
     if given.name == "varchar":
         return (
             f"CASE WHEN lower({sql}) IN ('t', 'true', '1') THEN true WHEN lower({sql}) IN ('f', 'false', '0') "
@@ -135,7 +141,7 @@ def _boolean(sql: str, given: Type, wanted: Type, lenient: bool) -> str:
     raise CastRefused(f"Cannot cast {given} to {wanted}")
 
 
-def _integer(sql: str, given: Type, wanted: Type, lenient: bool) -> str:
+def _integer(sql: str, given: Type, wanted: Type, lenient: int) -> str:
     kind = duck_type(wanted)
     if given.name == "varchar":
         trimmed = f"trim({sql})"
@@ -163,7 +169,7 @@ def _integer(sql: str, given: Type, wanted: Type, lenient: bool) -> str:
     raise CastRefused(f"Cannot cast {given} to {wanted}")
 
 
-def _from_floating(sql: str, given: Type, wanted: Type, lenient: bool) -> str:
+def _from_floating(sql: str, given: Type, wanted: Type, lenient: int) -> str:
     """Half away from zero; what does not fit is refused, but a real becomes the nearest bigint."""
     kind, shown = duck_type(wanted), f"athena_double({sql})"
     tried = f"TRY_CAST(athena_round_half_up({sql}) AS {kind})"
@@ -180,12 +186,12 @@ def _from_floating(sql: str, given: Type, wanted: Type, lenient: bool) -> str:
     )
 
 
-def _ranged(sql: str, tried: str, wanted: Type, lenient: bool, shown: str) -> str:
+def _ranged(sql: str, tried: str, wanted: Type, lenient: int, shown: str) -> str:
     problem = f"CAST({_out_of_range(shown, wanted, lenient)} AS {duck_type(wanted)})"
     return f"CASE WHEN {sql} IS NOT NULL THEN coalesce({tried}, {problem}) END"
 
 
-def _floating(sql: str, given: Type, wanted: Type, lenient: bool) -> str:
+def _floating(sql: str, given: Type, wanted: Type, lenient: int) -> str:
     kind = duck_type(wanted)
     if given.name == "varchar":
         clean = f"trim({sql})"
@@ -203,7 +209,7 @@ def _floating(sql: str, given: Type, wanted: Type, lenient: bool) -> str:
     raise CastRefused(f"Cannot cast {given} to {wanted}")
 
 
-def _decimal(sql: str, given: Type, wanted: Type, lenient: bool) -> str:
+def _decimal(sql: str, given: Type, wanted: Type, lenient: int) -> str:
     kind = duck_type(wanted)
     source = (
         str(given).upper().replace(",", ", ") if given.name == "decimal" else given.name.upper()
@@ -242,7 +248,7 @@ def _decimal(sql: str, given: Type, wanted: Type, lenient: bool) -> str:
     raise CastRefused(f"Cannot cast {given} to {wanted}")
 
 
-def _varbinary(sql: str, given: Type, wanted: Type, lenient: bool) -> str:
+def _varbinary(sql: str, given: Type, wanted: Type, lenient: int) -> str:
     if given.name == "varchar":
         return f"encode({coercion.convert(sql, given, t.VARCHAR)})"
     if given.name == "uuid":
@@ -252,7 +258,7 @@ def _varbinary(sql: str, given: Type, wanted: Type, lenient: bool) -> str:
     raise CastRefused(f"Cannot cast {given} to {wanted}")
 
 
-def _date(sql: str, given: Type, wanted: Type, lenient: bool) -> str:
+def _date(sql: str, given: Type, wanted: Type, lenient: int) -> str:
     match given.name:
         case "varchar":
             parsed = f"TRY_CAST(ltrim(athena_date_text({sql}), '+') AS DATE)"
@@ -285,7 +291,7 @@ def rounded(sql: str, given: int, wanted: int, kind: str = "TIMESTAMP") -> str:
     return f"make_timestamp(athena_floor_div(epoch_us({sql}) + {step // 2}, {step}) * {step})"
 
 
-def _timestamp(sql: str, given: Type, wanted: Type, lenient: bool) -> str:
+def _timestamp(sql: str, given: Type, wanted: Type, lenient: int) -> str:
     digits = wanted.precision
     if digits > 6:
         return (
@@ -316,7 +322,7 @@ def _timestamp(sql: str, given: Type, wanted: Type, lenient: bool) -> str:
     raise CastRefused(f"Cannot cast {given} to {wanted}")
 
 
-def _timestamp_tz(sql: str, given: Type, wanted: Type, lenient: bool) -> str:
+def _timestamp_tz(sql: str, given: Type, wanted: Type, lenient: int) -> str:
     digits = wanted.precision
     match given.name:
         case "varchar":
@@ -345,7 +351,7 @@ def _round_zoned(sql: str, given: int, wanted: int) -> str:
     return f"CASE WHEN {sql} IS NOT NULL THEN {{'t': {rounded(f'({sql}).t', given, wanted)}, 'z': ({sql}).z}} END"
 
 
-def _time(sql: str, given: Type, wanted: Type, lenient: bool) -> str:
+def _time(sql: str, given: Type, wanted: Type, lenient: int) -> str:
     digits = wanted.precision
     match given.name:
         case "varchar":
@@ -369,7 +375,7 @@ def _time(sql: str, given: Type, wanted: Type, lenient: bool) -> str:
     raise CastRefused(f"Cannot cast {given} to {wanted}")
 
 
-def _time_tz(sql: str, given: Type, wanted: Type, lenient: bool) -> str:
+def _time_tz(sql: str, given: Type, wanted: Type, lenient: int) -> str:
     if given.name == "time with time zone":
         return f"CASE WHEN {sql} IS NOT NULL THEN {{'t': {rounded(f'({sql}).t', given.precision, wanted.precision, 'TIME')}, 'z': ({sql}).z}} END"
     clock = Type("time", wanted.params)
@@ -391,7 +397,7 @@ def _time_tz(sql: str, given: Type, wanted: Type, lenient: bool) -> str:
     raise CastRefused(f"Cannot cast {given} to {wanted}")
 
 
-def _uuid(sql: str, given: Type, wanted: Type, lenient: bool) -> str:
+def _uuid(sql: str, given: Type, wanted: Type, lenient: int) -> str:
     if given.name not in ("varchar", "varbinary"):
         raise CastRefused(f"Cannot cast {given} to {wanted}")
     source = f"hex({sql})" if given.name == "varbinary" else sql
@@ -402,11 +408,11 @@ def _uuid(sql: str, given: Type, wanted: Type, lenient: bool) -> str:
     return f"CASE WHEN {sql} IS NOT NULL THEN coalesce(TRY_CAST({source} AS UUID), CAST({problem} AS UUID)) END"
 
 
-def _interval(sql: str, given: Type, wanted: Type, lenient: bool) -> str:
+def _interval(sql: str, given: Type, wanted: Type, lenient: int) -> str:
     raise CastRefused(f"Cannot cast {given} to {wanted}")
 
 
-def _ipaddress(sql: str, given: Type, wanted: Type, lenient: bool) -> str:
+def _ipaddress(sql: str, given: Type, wanted: Type, lenient: int) -> str:
     if given.name != "varchar":
         raise CastRefused(f"Cannot cast {given} to {wanted}")
     return f"athena_ip({sql})"

@@ -24,11 +24,27 @@ BARE_WORDS: dict[str, Callable[[Any], Typed]] = {}
 
 
 def canonical(sql: str) -> str:
-    """The SQL with its lambda parameters numbered from 0: the same expression gives the same text."""
-    if "lambda" not in sql:
+    """The SQL with the names made inside it numbered from 0: the same expression gives the same text.
+
+    Those are the parameters of lambdas, and the relations and columns of sub-queries.
+    """
+    if "lambda" not in sql and "SELECT" not in sql:
         return sql
+    inside = {
+        n for found in _MADE_INSIDE.finditer(sql) for n in re.findall(r"\w+", found[1] or found[2])
+    }
     seen: dict[str, str] = {}
-    return re.sub(r"\b_[a-z]\d+\b", lambda found: seen.setdefault(found[0], f"_v{len(seen)}"), sql)
+
+    def numbered(found: re.Match[str]) -> str:
+        if found[0][0] != "_" and found[0] not in inside:
+            return found[0]
+        return seen.setdefault(found[0], f"_v{len(seen)}")
+
+    return re.sub(r"\b(?:_[a-z]\d+|[a-z]+_?\d+)\b", numbered, sql)
+
+
+#: `AS name(columns)`, and `name(columns) AS` of a common table.
+_MADE_INSIDE = re.compile(r"\bAS ([a-z]+_?\d+(?:\([\w, ]*\))?)|\b(?=w_\d)([\w]+\([\w, ]*\)) AS \(")
 
 
 class _Ambiguous(SqlRefused):
@@ -55,6 +71,12 @@ class ExpressionBinder:
         self._next_parameter = 0
         self.now = now
         self.lenient = 0  # > 0 inside TRY: errors are NULL
+        #: > 0 inside a lambda inside TRY: an element's error makes the whole NULL.
+        self.lenient_lambdas = 0
+        #: The body of the innermost lambda around: no aggregate may stand there.
+        self.lambda_body: Any = None
+        #: Aggregates met inside TRY (their SQL), which are computed before it; None outside.
+        self.tried: dict[str, str] | None = None
         self._unique = itertools.count()
         #: SQL of grouping expressions → their column, while an aggregation is bound.
         self.grouped: dict[str, Typed] | None = None
@@ -80,7 +102,12 @@ class ExpressionBinder:
 
     def fail(self, message_sql: str) -> str:
         """SQL that raises an error (its text `NAME: …`), or NULL inside TRY."""
-        return casts.fail(message_sql, self.lenient > 0)
+        return casts.fail(message_sql, self._leniency())
+
+    def _leniency(self) -> int:
+        if self.lenient and self.lenient_lambdas:
+            return casts.RAISED
+        return casts.NULL if self.lenient else 0
 
     def check_parts(self, node: Any, known: frozenset[str]) -> None:
         """Refuse clauses nobody reads: a clause passed over would be a silently wrong answer."""
@@ -260,11 +287,13 @@ class ExpressionBinder:
         names = [self.fresh("_x") for _ in kinds]
         given = [parameter.name.lower() for parameter in node.expressions]
         lambdas = {g: Typed(n, k) for g, n, k in zip(given, names, kinds, strict=True)}
-        grouped, self.grouped = self.grouped, None
+        before, self.lambda_body = self.lambda_body, node.this
+        self.lenient_lambdas += 1
         try:
             return names, self.bind(node.this, scope.inner(lambdas))
         finally:
-            self.grouped = grouped
+            self.lambda_body = before
+            self.lenient_lambdas -= 1
 
     # --- pieces the function tables use
 
@@ -274,7 +303,7 @@ class ExpressionBinder:
 
     def cast(self, value: Typed, wanted: Type, node: Any) -> Typed:
         try:
-            return casts.cast(value, wanted, self.lenient > 0)
+            return casts.cast(value, wanted, self._leniency())
         except casts.CastRefused as error:
             line, column = position(node)
             raise casts.refused(error, line, column) from None

@@ -13,6 +13,7 @@ from services.athena.dialect import (
     aggregate_functions,
     array_functions,
     binary_functions,
+    casts,
     coercion,
     comparison,
     expressions,
@@ -39,6 +40,8 @@ from services.athena.dialect.functions import (
 )
 from services.athena.dialect.pattern_queries import PatternBinder
 from services.athena.dialect.typed import Scope, Typed
+from services.athena.errors import SqlNotSupported
+from services.athena.python_texts import LONGEST_LIST
 from services.athena.trino_types import Type
 
 #: Imported because importing them fills the tables.
@@ -47,6 +50,9 @@ FAMILIES = (
     aggregate_functions, array_functions, binary_functions, json_functions, map_functions,
     moment_parts, moment_texts, moment_units, number_functions, text_functions,
 )  # fmt: skip
+
+
+_TOO_LONG = f"'EXCEEDED_FUNCTION_MEMORY_LIMIT: Concatenated string has the length in bytes larger than the maximum output length {LONGEST_LIST}'"
 
 
 class CallBinder(PatternBinder):
@@ -76,12 +82,32 @@ class CallBinder(PatternBinder):
         return FUNCTIONS[name](self, node, [self.bind(a, scope) for a in arguments])
 
     def _try(self, node: Any, scope: Scope) -> Typed:
+        """TRY (…). DuckDB's takes no aggregate: they are computed before it, as Trino does."""
+        lambdas, self.lenient_lambdas = self.lenient_lambdas, 0
+        outer, self.tried = self.tried, {}
         self.lenient += 1
         try:
             bound = self.bind(node, scope)
+            aggregates = self.tried
         finally:
             self.lenient -= 1
-        return Typed(f"TRY({bound.sql})", bound.type)
+            self.lenient_lambdas, self.tried = lambdas, outer
+        if not aggregates:
+            return Typed(f"TRY({bound.sql})", bound.type)
+        tried = self.fresh("_t")
+        fields = ", ".join(f"'{name}': {sql}" for sql, name in aggregates.items())
+        body = re.sub(r"\b_u\d+\b", lambda found: f"{tried}.{found[0]}", bound.sql)
+        sql = f"list_transform([{{{fields}}}], lambda {tried}: TRY({body}))[1]"
+        if outer is not None:  # a TRY in a TRY
+            outer.update(aggregates)
+            sql = f"TRY({bound.sql})"
+        return Typed(sql, bound.type)
+
+    def _before_try(self, value: Typed) -> Typed:
+        """An aggregate inside TRY: the name it has there."""
+        if self.tried is None:
+            return value
+        return Typed(self.tried.setdefault(value.sql, self.fresh("_u")), value.type)
 
     def extract(self, field: str, value: Typed, node: Any) -> Typed:
         """EXTRACT(field FROM value)"""
@@ -93,11 +119,19 @@ class CallBinder(PatternBinder):
         self, name: str, arguments: Sequence[Any], node: Any, scope: Scope, ending: str,
         order_by: str = "",
     ) -> Typed:  # fmt: skip
+        if self.lambda_body is not None:
+            raise self.refused(
+                self.lambda_body,
+                f"Lambda expression cannot contain aggregations, window functions or grouping operations: [{expressions.written(node)}]",
+                "EXPRESSION_NOT_SCALAR",
+            )
         if self.in_aggregate:
             raise self.refused(
                 node, f"Cannot nest aggregations inside aggregation '{name}'", "NESTED_AGGREGATION"
             )
         self.in_aggregate = self.grouped is not None and " OVER" not in ending
+        lenient, self.lenient = self.lenient, 0  # what fails in an argument fails before TRY
+        tried, self.tried = self.tried, None
         try:
             distinct, order, plain = self._modifiers(arguments, scope)
             values = [self.bind(a, scope) for a in plain]
@@ -106,9 +140,10 @@ class CallBinder(PatternBinder):
             made = AGGREGATES[name](self, node, values)
         finally:
             self.in_aggregate = False
+            self.lenient, self.tried = lenient, tried
         sql = made.sql.replace(DISTINCT_MARK, "DISTINCT " if distinct else "")
         sql = sql.replace(ORDER_MARK, order or order_by).replace(END_MARK, ending)
-        return Typed(sql, made.type)
+        return self._before_try(Typed(sql, made.type))
 
     def _modifiers(self, arguments: Sequence[Any], scope: Scope) -> tuple[bool, str, list[Any]]:
         """DISTINCT and ORDER BY stand inside the parentheses: sqlglot wraps the last argument."""
@@ -184,7 +219,21 @@ class CallBinder(PatternBinder):
         finally:
             self.in_aggregate = before
         word = "DISTINCT " if distinct else ""
-        return Typed(f"string_agg({word}{value.sql}, {shown}{order}){ending}", t.VARCHAR)
+        overflow = node.args.get("on_overflow")
+        if isinstance(overflow, exp.OverflowTruncateBehavior):
+            filler = overflow.this.sql("duckdb") if overflow.this is not None else "'...'"
+            counted = "true" if overflow.args.get("with_count") else "false"
+            listed = f"list({word}{value.sql}{order}){ending}"
+            sql = f"athena_truncated({listed}, {shown}, {filler}, {counted})"
+            return self._before_try(Typed(sql, t.VARCHAR))
+        joined = f"string_agg({word}{value.sql}, {shown}{order}){ending}"
+        problem = casts.fail(_TOO_LONG, 0)
+        return self._before_try(
+            Typed(
+                f"CASE WHEN strlen({joined}) > {LONGEST_LIST} THEN {problem} ELSE {joined} END",
+                t.VARCHAR,
+            )
+        )
 
     # --- window functions
 
@@ -213,11 +262,34 @@ class CallBinder(PatternBinder):
         if isinstance(inner, (exp.IgnoreNulls, exp.RespectNulls)):
             nulls = " IGNORE NULLS" if isinstance(inner, exp.IgnoreNulls) else ""
             inner = inner.this
+            called = str(inner.this).lower() if isinstance(inner, exp.Anonymous) else ""
+            if called in windows.RANKING or called in AGGREGATES:
+                raise self.refused(
+                    node,
+                    f"Cannot specify null treatment clause for {called} function",
+                    "NULL_TREATMENT_NOT_ALLOWED",
+                )
+        if isinstance(inner, exp.Filter):
+            raise SqlNotSupported("FILTER is not yet supported for window functions", 1, 1)
         specification = windows.specification(self, node, scope)
         ending = f" OVER ({specification})"
         name = str(inner.this).lower() if isinstance(inner, exp.Anonymous) else ""
         if name in windows.RANKING:
-            arguments = [self.bind_as(a, scope, t.BIGINT).sql for a in inner.expressions]
+            wanted = int(name == "ntile")
+            if len(inner.expressions) != wanted:
+                given = ", ".join(str(self.bind(a, scope).type) for a in inner.expressions)
+                expected = f"{name}({', '.join(['bigint'] * wanted)})"
+                raise self.refused(
+                    node,
+                    f"Unexpected parameters ({given}) for function {name}. Expected: {expected}",
+                    "FUNCTION_NOT_FOUND",
+                )
+            arguments = [
+                windows.at_least(
+                    self, self.bind_as(a, scope, t.BIGINT).sql, 1, "Buckets must be greater than 0"
+                )
+                for a in inner.expressions
+            ]
             return Typed(f"{name}({', '.join(arguments)}){ending}", Type(windows.RANKING[name]))
         if name in windows.VALUES:
             return self._window_value(name, inner, nulls, ending, scope)
@@ -234,12 +306,18 @@ class CallBinder(PatternBinder):
         first = values[0]
         arguments = [first.sql]
         if name in ("lag", "lead") and len(values) > 1:
-            arguments.append(self.coerce(values[1], t.BIGINT, node).sql)
+            offset = self.coerce(values[1], t.BIGINT, node).sql
+            arguments.append(
+                windows.at_least(
+                    self, offset, 0, "Offset must be at least 0", "Offset must not be null"
+                )
+            )
             if len(values) > 2:
                 first, default = self.unify([first, values[2]], node)
                 arguments = [first.sql, arguments[1], default.sql]
         elif len(values) > 1:
-            arguments.append(self.coerce(values[1], t.BIGINT, node).sql)
+            offset = self.coerce(values[1], t.BIGINT, node).sql
+            arguments.append(windows.at_least(self, offset, 1, "Offset must be at least 1"))
         return Typed(f"{name}({', '.join(arguments)}{nulls}){ending}", first.type)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from sqlglot import exp
 
 from services.athena.dialect import comparison
-from services.athena.dialect.expressions import canonical
+from services.athena.dialect.expressions import canonical, written
 from services.athena.dialect.functions import AGGREGATES
 from services.athena.dialect.set_operations import SetOperationBinder
 from services.athena.dialect.typed import Scope, Typed
@@ -59,6 +59,8 @@ class GroupingBinder(SetOperationBinder):
             return grouped[text].sql
 
         group = state.node.args.get("group")
+        if group is not None and self._has_sets(group):
+            self._check_columns(group, state)
         if group is not None and self._needs_expansion(group, state):
             sets = grouping_sets(
                 [self._element(part, state, key) for part in _group_parts(group)],
@@ -82,6 +84,34 @@ class GroupingBinder(SetOperationBinder):
         return any(self._is_auto(p, state) for p in parts) or (
             group.args.get("all") is False and not simple
         )
+
+    def _has_sets(self, group: exp.Group) -> bool:
+        return any(
+            isinstance(p, (exp.GroupingSets, exp.Rollup, exp.Cube)) for p in _group_parts(group)
+        )
+
+    def _check_columns(self, group: exp.Group, state: SelectState) -> None:
+        """Beside ROLLUP, CUBE and GROUPING SETS only columns are grouped: no place, no expression."""
+        for part in _group_parts(group):
+            nested = [
+                n
+                for s in part.expressions
+                for n in (s.expressions if isinstance(s, exp.Tuple) else [s])
+            ]
+            for node in (
+                nested if isinstance(part, (exp.GroupingSets, exp.Rollup, exp.Cube)) else []
+            ):
+                inner = node
+                while isinstance(inner, exp.Paren):
+                    inner = inner.this
+                if not isinstance(
+                    inner, (exp.Column, exp.Dot, exp.Rollup, exp.Cube, exp.GroupingSets, exp.Tuple)
+                ):
+                    raise self.refused(
+                        inner,
+                        f"GROUP BY expression must be a column reference: {written(inner)}",
+                        "INVALID_COLUMN_REFERENCE",
+                    )
 
     def _is_auto(self, part: Any, state: SelectState) -> bool:
         return (

@@ -6,7 +6,7 @@ from services.athena import trino_types as t
 from services.athena.trino_types import Type, duck_type
 
 
-def cast(sql: str, given: Type, wanted: Type, lenient: bool, depth: int) -> str:
+def cast(sql: str, given: Type, wanted: Type, lenient: int, depth: int) -> str:
     """SQL of the cast. Raises CastRefused for a type that has no JSON."""
     if wanted.name == "json":
         return to_json(sql, given, depth)
@@ -73,7 +73,7 @@ def _row(sql: str, given: Type, depth: int) -> str:
     return f"CASE WHEN {sql} IS NOT NULL THEN '{{' || {joined} || '}}' END"
 
 
-def from_json(sql: str, wanted: Type, lenient: bool, depth: int = 0) -> str:
+def from_json(sql: str, wanted: Type, lenient: int, depth: int = 0) -> str:
     """JSON text as a SQL value: a Python function checks and shapes, DuckDB types."""
     if wanted.name == "varchar":
         return f"athena_json_scalar({sql}, '{wanted}')"
@@ -89,7 +89,7 @@ def from_json(sql: str, wanted: Type, lenient: bool, depth: int = 0) -> str:
     raise CastRefused(f"Cannot cast json to {wanted}")
 
 
-def _nested(sql: str, wanted: Type, lenient: bool) -> str:
+def _nested(sql: str, wanted: Type, lenient: int) -> str:
     """Shaped by Python into JSON that DuckDB's from_json reads without surprises."""
     import json
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from services.athena import trino_types as t
@@ -85,7 +86,14 @@ def _input(b: Any, node: Any, scope: Scope) -> str:
 def _path(b: Any, node: Any) -> str:
     if not getattr(node, "is_string", False):
         raise b.refused(node, "A JSON path must be a string literal")
-    return str(node.this)
+    path = str(node.this)
+    if not re.match(r"\s*(?:lax|strict)\b", path):
+        first = re.search(r"[A-Za-z_]\w*|\S", path)
+        problem = f"missing {{'lax', 'strict'}} at '{first[0] if first else '<EOF>'}'"
+        if first is not None and first[0][0].isalpha():
+            problem = f"mismatched input '{first[0]}' expecting {{'lax', 'strict'}}"
+        raise b.refused(node, problem)
+    return path
 
 
 def _passed(b: Any, options: dict[str, Any], scope: Scope) -> str:

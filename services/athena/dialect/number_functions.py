@@ -80,8 +80,8 @@ def _integral(b: Any, operator: str, x: str, y: str, kind: Type) -> str:
 def _decimal_arithmetic(b: Any, node: Any, operator: str, left: Typed, right: Typed) -> Typed:
     """https://trino.io/docs/current/functions/decimal.html: the precision and scale of results."""
     p, q = coercion.as_decimal(left.type), coercion.as_decimal(right.type)
-    p = q if left.type.name == "unknown" else p
-    q = p if right.type.name == "unknown" else q
+    p = t.decimal(1, 0) if left.type.name == "unknown" else p  # NULL is the narrowest decimal
+    q = t.decimal(1, 0) if right.type.name == "unknown" else q
     x, y = coercion.convert(left.sql, left.type, p), coercion.convert(right.sql, right.type, q)
     if operator in ("+", "-"):
         scale = max(p.scale, q.scale)

@@ -6,6 +6,7 @@ SQL for DuckDB is ever ambiguous or needs a qualifier.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from sqlglot import exp
@@ -17,6 +18,7 @@ from services.athena.dialect.pattern_queries import pattern_source
 from services.athena.dialect.select_lists import SelectListBinder
 from services.athena.dialect.set_operations import SET_WORDS
 from services.athena.dialect.typed import OutputColumn, Query, Scope, ScopeColumn, Typed
+from services.athena.trino_types import duck_type
 
 _SELECT_PARTS = frozenset({
     "expressions", "from_", "joins", "laterals", "where", "group", "having", "order", "limit", "offset",
@@ -44,8 +46,7 @@ class QueryBinder(SelectListBinder):
             body = self._body(node, outer)
         finally:
             self.ctes = saved
-        word = "WITH RECURSIVE" if with_.args.get("recursive") else "WITH"
-        return Query(f"{word} {', '.join(definitions)} {body.sql}", body.columns)
+        return Query(f"WITH {', '.join(definitions)} {body.sql}", body.columns)
 
     def subquery(self, node: Any, scope: Scope) -> Query:
         """A query inside an expression: names of the outer query are visible."""
@@ -58,10 +59,13 @@ class QueryBinder(SelectListBinder):
         if self.grouped and not self.in_aggregate:
             outer = self._grouped_scope(scope)
         self.grouped, self.in_aggregate = None, False
+        around = (self.lambda_body, self.tried)
+        self.lambda_body = self.tried = None
         try:
             return self.query(node, outer)
         finally:
             self.grouped, self.in_aggregate = saved
+            self.lambda_body, self.tried = around
             self.pattern = pattern
 
     def _grouped_scope(self, scope: Scope) -> Scope:
@@ -221,6 +225,7 @@ class QueryBinder(SelectListBinder):
 
     def _common_table(self, cte: exp.CTE, recursive: bool, outer: Scope | None) -> str:
         name = self.fresh("w_")
+        self._check_once(cte)
         given = [c.name for c in cte.args["alias"].args.get("columns") or []]
         shown = cte.alias.lower()
         if recursive and isinstance(cte.this, exp.Union) and _refers_to(cte.this.expression, shown):
@@ -239,9 +244,22 @@ class QueryBinder(SelectListBinder):
         internal = [self.fresh("c_") for _ in columns]
         return f"{name}({', '.join(internal)}) AS ({query.sql})"
 
+    def _check_once(self, cte: exp.CTE) -> None:
+        named = [c for c in (cte.parent or cte).expressions if c.alias.lower() == cte.alias.lower()]
+        if named[0] is not cte:
+            raise self.refused(
+                cte,
+                f"WITH query name '{cte.alias}' specified more than once",
+                "DUPLICATE_NAMED_QUERY",
+            )
+
     def _recursive(
         self, node: exp.Union, shown: str, name: str, given: list[str], outer: Scope | None
     ) -> str:
+        if not given:
+            raise self.refused(
+                node, "missing column aliases in recursive WITH query", "MISSING_COLUMN_ALIASES"
+            )
         anchor = self.query(node.this, outer)
         columns = [
             OutputColumn(given[i] if given else c.name, c.type)
@@ -257,9 +275,24 @@ class QueryBinder(SelectListBinder):
                     "TYPE_MISMATCH",
                 )
         kinds = [c.type for c in columns]
-        internal = [self.fresh("c_") for _ in columns]
-        word = "UNION" if node.args.get("distinct", True) else "UNION ALL"
-        return f"{name}({', '.join(internal)}) AS ({self.converted(anchor, kinds)} {word} {self.converted(step, kinds)})"
+        internal = ", ".join(self.fresh("c_") for _ in columns)
+        # Trino unrolls the recursion as many times as it may go; one step more is its error.
+        repeated = self.converted(step, kinds)
+        parts = [f"{name}_0({internal}) AS MATERIALIZED ({self.converted(anchor, kinds)})"]
+        for depth in range(_DEEPEST + 1):
+            body = re.sub(rf"\b{name}\b", f"{name}_{depth}", repeated)
+            parts.append(f"{name}_{depth + 1}({internal}) AS MATERIALIZED ({body})")
+        rows = " UNION ALL ".join(f"SELECT * FROM {name}_{d}" for d in range(_DEEPEST + 1))
+        problem = self.fail(
+            f"'NOT_SUPPORTED: Recursion depth limit exceeded ({_DEEPEST}). Use ''max_recursion_depth'' session property to modify the limit.'"
+        )
+        nothing = ", ".join(f"CAST(NULL AS {duck_type(k)})" for k in kinds)
+        checked = f"SELECT {nothing} FROM (SELECT count(*) AS n FROM {name}_{_DEEPEST + 1}) AS deeper WHERE CASE WHEN n > 0 THEN {problem} ELSE false END"
+        return f"{', '.join(parts)}, {name}({internal}) AS ({rows} UNION ALL {checked})"
+
+
+#: Trino's default for `max_recursion_depth`, which Athena lets nobody change.
+_DEEPEST = 10
 
 
 def _refers_to(node: Any, name: str) -> bool:

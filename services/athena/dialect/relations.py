@@ -339,12 +339,25 @@ class RelationBinder(ExpressionBinder):
             not join.args.get("on") and not join.args.get("using") and not join.method
         ):
             return f"{left_sql} CROSS JOIN {right_sql}"
+        if isinstance(right, exp.Unnest):
+            self._check_unnest_join(join, side)
         if join.args.get("using") or (join.method or "").upper() == "NATURAL":
             condition = self._using(join, left_relations, right_relations, side, scope)
         else:
             condition = self._on(join, scope, side)
         self._null_supplied(left_relations, right_relations, side)
         return f"{left_sql} {word} {right_sql} ON {condition}"
+
+    def _check_unnest_join(self, join: exp.Join, side: str) -> None:
+        """A joined UNNEST is refused any condition but ON TRUE."""
+        on = join.args.get("on")
+        if isinstance(on, exp.Boolean) and on.this:
+            return
+        raise self.refused(
+            on if on is not None else join,
+            f"{side or 'INNER'} JOIN involving UNNEST is only supported with condition ON TRUE",
+            "NOT_SUPPORTED",
+        )
 
     def _on(self, join: exp.Join, scope: Scope, side: str) -> str:
         parts = self.conjuncts(join.args["on"], scope, prune=not side)

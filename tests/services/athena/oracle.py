@@ -3,7 +3,9 @@
 `oracle_answers.jsonl.gz` holds row patterns and error texts. `oracle_values.jsonl.gz` holds casts between all
 pairs of types, functions with edge arguments and statements over small VALUES: made on 1 December 2026 from
 products of arguments (NULL, empty, negative, huge, non-ASCII, zones, nested), asked of Trino 476 from Maven Central
-with session time zone UTC and its client capability PARAMETRIC_DATETIME.
+with session time zone UTC and its client capability PARAMETRIC_DATETIME. `oracle_families.jsonl.gz` holds, asked
+the same way, what users write less often: sub-queries in all places, grouping sets, window frames, UNNEST joins,
+nested lambdas, rows, SQL/JSON paths, LISTAGG's overflow, coercions, decimals, moments, texts, TRY and mistakes.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from services.athena.trino_types import Type
 
 ANSWERS = Path(__file__).with_name("oracle_answers.jsonl.gz")
 VALUES = Path(__file__).with_name("oracle_values.jsonl.gz")
+FAMILIES = Path(__file__).with_name("oracle_families.jsonl.gz")
 
 
 def answers(group: str, path: Path = ANSWERS) -> Iterator[dict[str, Any]]:
@@ -77,7 +80,7 @@ def differs_in_text(bench: Bench, answer: dict[str, Any]) -> str | None:
     """As `differs`, and every value that holds no floating number is shown as Trino's text."""
     kinds, rows = bench.texts(answer["sql"])
     types = [str(kind).replace(" ", "") for kind in kinds]
-    if types != [t.replace(" ", "") for t in answer["types"]]:
+    if types != [t.replace(" ", "").lower() for t in answer["types"]]:
         return f"types {types} instead of {answer['types']}"
     got = [[_shown_here(v, k) for v, k in zip(row, kinds, strict=True)] for row in rows]
     want = [[shown(v, k) for v, k in zip(row, kinds, strict=True)] for row in answer["rows"]]
