@@ -45,7 +45,11 @@ class Housekeeper:
 
     def _run(self) -> None:
         # Reading the streams back at once: whoever starts the engine sees what is damaged.
-        self._last_round = self._kinesis().clock.now()
+        try:
+            self._last_round = self._kinesis().clock.now()
+        except OSError as failure:
+            logger.error("Streams cannot be read back: %s. Mend that and start again.", failure)
+            return
         while not self._stopping.wait(INTERVAL_SECONDS):
             try:
                 self.round()

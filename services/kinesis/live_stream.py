@@ -15,7 +15,7 @@ from services.kinesis import frame, stream
 from services.kinesis.errors import KinesisError, internal_failure, throughput_exceeded
 from services.kinesis.limits import ReadQuota, WriteQuota
 from services.kinesis.log import Page, ShardLog
-from services.kinesis.segment import Damage
+from services.kinesis.recovery import Damage
 from services.kinesis.sequence_number import ORDINAL_STEP
 from services.kinesis.shard import Shard
 from services.kinesis.storage import Storage

@@ -12,17 +12,14 @@ from typing import NamedTuple
 
 from services.kinesis import frame
 from services.kinesis.folder import Folder
-from services.kinesis.segment import (
-    FIRST_ORDINAL,
+from services.kinesis.recovery import (
     Damage,
-    Segment,
-    create_segment,
     missing_newest,
     recover_segment,
-    segment_names,
     set_copies_aside,
     settle_leftovers,
 )
+from services.kinesis.segment import FIRST_ORDINAL, Segment, create_segment, segment_names
 
 #: A segment is closed at this size; retention deletes whole segments.
 SEGMENT_BYTES = 64 * 1024 * 1024

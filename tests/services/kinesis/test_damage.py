@@ -22,6 +22,7 @@ from services.kinesis.errors import KinesisError
 from services.kinesis.housekeeping import Housekeeper
 from services.kinesis.storage import DiskStorage
 from tests.services.kinesis.conftest import Caller, make
+from tests.waiting import wait_until
 
 SHARD = "shardId-000000000000"
 FOREIGN = (
@@ -499,3 +500,15 @@ def test_on_a_full_disk_the_other_streams_are_looked_after(
     assert keys(call) == []
     put(call, "c")
     assert keys(call) == ["c"]
+
+
+def test_a_folder_that_cannot_be_read_is_said_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "kinesis").write_text("mine")
+    housekeeper = Housekeeper(lambda: started(tmp_path / "kinesis").kinesis, lambda *_: None)
+
+    with warnings() as messages:
+        housekeeper.start()
+        wait_until(lambda: messages)
+
+    assert messages[0].startswith("Streams cannot be read back: ")
+    assert str(tmp_path / "kinesis") in messages[0]
