@@ -19,12 +19,12 @@ class LocalStackObjectStore:
         self._clients = threading.local()
 
     def list(self, bucket: str, prefix: str) -> list[StoredObject]:
-        found = []
-        for entry in self._bucket(bucket).objects.values():
-            if entry.key.startswith(prefix) and hasattr(entry, "etag"):
-                modified = entry.last_modified.timestamp()
-                found.append(StoredObject(bucket, entry.key, entry.size, entry.etag, modified))
-        return sorted(found, key=lambda entry: entry.key)
+        from services.localstack.s3.stores import current_objects
+
+        return [
+            StoredObject(bucket, e.key, e.size, e.etag, e.last_modified.timestamp())
+            for e in current_objects(self._bucket(bucket).objects, prefix)
+        ]
 
     def read(self, bucket: str, key: str) -> bytes:
         return self._read(bucket, key, 0, None)

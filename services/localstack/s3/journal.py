@@ -13,8 +13,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-#: Written into the file; another number is another, unreadable, form.
-VERSION = 2
+#: Written into the file; another number is another, unreadable, form. Since 3 the row of a key may
+#: still hold one object after its bucket has got versions.
+VERSION = 3
 
 #: An index beside the rows: names are read without reading the rows' content.
 _SCHEMA = """
@@ -50,12 +51,14 @@ class Journal:
     """Rows in SQLite; may be used from every thread. `sync` also survives a power cut."""
 
     def __init__(self, file: Path, *, sync: bool = False) -> None:
-        self._lock = threading.Lock()
+        self._lock, self._reading_lock = threading.Lock(), threading.Lock()
         self._database = sqlite3.connect(file, check_same_thread=False, isolation_level=None)
+        #: Whoever reads one row does not wait for another's write to reach the disk.
+        self._reading = sqlite3.connect(file, check_same_thread=False, isolation_level=None)
         try:
             self._prepare(sync)
         except (JournalRefused, sqlite3.DatabaseError) as error:
-            self._database.close()
+            self.close()
             raise JournalRefused(f"{file} cannot be read ({error}).") from None
 
     def _prepare(self, sync: bool) -> None:
@@ -109,25 +112,24 @@ class Journal:
         for kind, bucket, name, content, bodies in found:
             yield Row(kind, bucket, name, content, tuple(bodies.split()))
 
-    def names(self, kind: str, bucket: str) -> list[str]:
-        """The names in one bucket, in their order."""
-        with self._lock:
-            found = self._database.execute(
-                "SELECT name FROM rows WHERE kind = ? AND bucket = ? ORDER BY name", (kind, bucket)
+    def names_from(self, kind: str, bucket: str, start: str, limit: int) -> list[str]:
+        """At most so many names in one bucket from one on, that one included, in their order."""
+        with self._reading_lock:
+            found = self._reading.execute(
+                "SELECT name FROM rows WHERE kind = ? AND bucket = ? AND name >= ? "
+                "ORDER BY name LIMIT ?",
+                (kind, bucket, start, limit),
             ).fetchall()
         return [name for (name,) in found]
 
-    def content(self, kind: str, bucket: str, name: str) -> bytes:
-        """One row's content. Raises KeyError."""
-        with self._lock:
-            found = self._database.execute(
+    def content(self, kind: str, bucket: str, name: str) -> bytes | None:
+        """One row's content, or None when there is no such row."""
+        with self._reading_lock:
+            found = self._reading.execute(
                 "SELECT content FROM rows WHERE kind = ? AND bucket = ? AND name = ?",
                 (kind, bucket, name),
             ).fetchone()
-        if found is None:
-            raise KeyError(f"{kind} {bucket}/{name}")
-        content: bytes = found[0]
-        return content
+        return found[0] if found else None
 
     def bodies(self) -> set[str]:
         """Every body that some row names."""
@@ -136,5 +138,19 @@ class Journal:
         return {body for (bodies,) in found for body in bodies.split()}
 
     def close(self) -> None:
-        with self._lock:
+        with self._lock, self._reading_lock:
+            self._reading.close()
             self._database.close()
+
+
+class BucketRows:
+    """The objects of one bucket. See `keys.Rows`."""
+
+    def __init__(self, journal: Journal, bucket: str) -> None:
+        self._journal, self._bucket = journal, bucket
+
+    def content(self, key: str) -> bytes | None:
+        return self._journal.content("object", self._bucket, key)
+
+    def names_from(self, start: str, limit: int) -> list[str]:
+        return self._journal.names_from("object", self._bucket, start, limit)

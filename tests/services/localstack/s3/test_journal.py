@@ -82,11 +82,19 @@ def test_a_journal_of_the_first_form_is_read(tmp_path: Path) -> None:
     for _ in range(2):
         journal = Journal(tmp_path / "old")
         assert list(journal.rows("object")) == [Row("object", "b", "k", b"\x01", ("body",))]
-        assert journal.names("object", "b") == ["k"]
+        assert journal.names_from("object", "b", "", 9) == ["k"]
         assert journal.content("object", "b", "k") == b"\x01"
         journal.close()
 
 
-def test_a_row_that_is_not_there_is_a_key_error(journal: Journal) -> None:
-    with pytest.raises(KeyError, match="object b/none"):
-        journal.content("object", "b", "none")
+def test_names_are_told_from_one_on_in_the_order_of_their_utf_8(journal: Journal) -> None:
+    names = ["a", "a\0", "b", "z", "é", "\ue000", "\U0001f600"]
+    journal.write(Row("object", "b", name, b"1") for name in reversed(names))
+    journal.write([Row("object", "a", "b", b"1"), Row("upload", "b", "b", b"1")])
+    assert journal.names_from("object", "b", "", 9) == names
+    assert journal.names_from("object", "b", "b", 2) == ["b", "z"]
+    assert journal.names_from("object", "b", "b\0", 2) == ["z", "é"]
+
+
+def test_a_row_that_is_not_there_has_no_content(journal: Journal) -> None:
+    assert journal.content("object", "b", "none") is None
