@@ -7,7 +7,6 @@ again from time to time, often while a service says that something goes on in it
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import logging
 import pickle
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from services.localstack.state import pickling
-from services.localstack.state.pieces import PREFIX, cut, joined
+from services.localstack.state.pieces import PREFIX, Marks, difference, joined, marks_of
 from services.localstack.state.rows import StateRefused, StateRows
 from services.localstack.state.set_aside import set_aside
 
@@ -63,8 +62,8 @@ class _Service:
     kept: Kept
     file: StateRows
     lock: threading.RLock = field(default_factory=threading.RLock)
-    #: Digest of each piece as it is on disk.
-    digests: dict[str, bytes] = field(default_factory=dict)
+    #: What the rows on disk are told by.
+    marks: Marks = field(default_factory=dict)
     #: Numbers of changes, and up to which they are written.
     changes: itertools.count[int] = field(default_factory=itertools.count)
     written: int = -1
@@ -117,7 +116,7 @@ class Keeper:
         except BaseException:
             file.close()
             raise
-        loaded.digests = {key: _digest(content) for key, content in rows}
+        loaded.marks = marks_of(rows)
         return loaded
 
     def own[T](self, name: str, bring_back: Callable[[StateRows], T]) -> T:
@@ -233,17 +232,11 @@ class Keeper:
         with service.lock:
             began = time.thread_time()
             service.changed = False
-            new: list[tuple[str, bytes]] = []
-            digests = {}
-            for name, value in service.kept.rows():
-                for key, content in cut(name, _dumps(value)):
-                    digests[key] = digest = _digest(content)
-                    if service.digests.get(key) != digest:
-                        new.append((key, content))
-            gone = [key for key in service.digests if key not in digests]
-            if new or gone:
-                service.file.write(new, gone)
-                service.digests = digests
+            objects = ((name, _dumps(value)) for name, value in service.kept.rows())
+            found = difference(service.marks, objects)
+            if found.new or found.gone:
+                service.file.write(found.new, found.gone)
+            service.marks = found.marks
             service.seconds = time.thread_time() - began
 
 
@@ -271,7 +264,3 @@ def _dumps(value: Any) -> bytes:
                 raise
             time.sleep(0.001)
     raise AssertionError("not reached")
-
-
-def _digest(content: bytes) -> bytes:
-    return hashlib.sha256(content).digest()  # processors have an instruction for it

@@ -9,9 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from services.localstack.state.pickling import dumps
-from services.localstack.state.pieces import PIECE_BYTES, cut, joined
+from services.localstack.state.pieces import (
+    PIECE_BYTES,
+    SMALL_BYTES,
+    Marks,
+    cut,
+    difference,
+    joined,
+    marks_of,
+)
 from services.localstack.state.rows import StateRows
 from tests.services.localstack.state.test_keeper import MADE_BY, kept
+
+SIZES = (0, 1, PIECE_BYTES, 2 * PIECE_BYTES + 5, SMALL_BYTES, SMALL_BYTES + PIECE_BYTES)
 
 
 @given(
@@ -24,6 +34,32 @@ def test_what_was_cut_is_joined_again(sizes: dict[str, int]) -> None:
     pieces = [piece for name, content in contents.items() for piece in cut(name, content)]
     assert all(len(content) <= PIECE_BYTES for _, content in pieces)
     assert joined([("message/1", b"not a piece"), *reversed(pieces)]) == contents
+
+
+@given(
+    some.lists(
+        some.dictionaries(some.sampled_from("ab"), some.sampled_from(SIZES), max_size=2), max_size=5
+    ),
+    some.booleans(),
+)
+def test_what_is_there_becomes_what_shall_be_there(
+    states: list[dict[str, int]], are_read_again: bool
+) -> None:
+    rows: dict[str, bytes] = {}
+    marks: Marks = {}
+    for number, sizes in enumerate(states):
+        wanted = {name: b"%d" % number + bytes(size) for name, size in sizes.items()}
+        new, gone, marks = difference(marks, wanted.items())
+        rows = {key: row for key, row in rows.items() if key not in gone} | dict(new)
+        assert joined(rows.items()) == wanted
+        again = difference(marks_of(rows.items()) if are_read_again else marks, wanted.items())
+        assert (again.new, again.gone) == ([], [])
+
+
+def test_an_object_of_the_first_form_is_cut_when_it_changes() -> None:
+    first = [("store/a", bytes(3 * PIECE_BYTES))]
+    found = difference(marks_of(first), [("a", bytes(3 * PIECE_BYTES - 1) + b"x")])
+    assert [key for key, _ in found.new] == ["store/a", "store/a#000001", "store/a#000002"]
 
 
 def topics(count: int) -> dict[str, dict[str, str]]:
@@ -58,4 +94,6 @@ def test_a_thing_more_is_a_small_write_and_a_small_store_leaves_no_piece(tmp_pat
     assert database.execute("SELECT name FROM rows").fetchall() == [("store/here",)]
     database.close()
     keeper.close()
-    assert StateRows(tmp_path / "notes.sqlite3", MADE_BY).below()[0][1] == dumps("small")
+    rows = StateRows(tmp_path / "notes.sqlite3", MADE_BY)
+    assert rows.below() == [("store/here", dumps("small"))]
+    rows.close()
