@@ -42,8 +42,12 @@ CREATE MACRO athena_any(l) AS CASE WHEN l IS NULL THEN NULL WHEN list_contains(l
 CREATE MACRO athena_distinct(l) AS list_filter(l, lambda _mx, _mi: CASE
   WHEN _mx IS NULL THEN len(list_filter(l[1:_mi - 1], lambda _my: _my IS NULL)) = 0
   ELSE list_position(l, _mx) = _mi END);
-CREATE MACRO athena_first_of_keys(entries) AS map_from_entries(list_filter(entries, lambda _mx, _mi:
-  list_position(list_transform(entries, lambda _my: _my.key), _mx.key) = _mi));
+-- `e` the entries, `k` their keys: a macro's argument inside a lambda would be computed for every element.
+CREATE MACRO athena_first_of(m) AS CASE WHEN len(list_distinct(m.k)) = len(m.k) THEN map_from_entries(m.e)
+  ELSE map_from_entries(list_transform(list_sort(list_transform(list_distinct(m.k), lambda _mk: list_position(m.k, _mk))),
+    lambda _mp: m.e[_mp])) END;
+CREATE MACRO athena_first_of_keys(entries) AS list_transform(
+  [{'e': entries, 'k': list_transform(entries, lambda _my: _my.key)}], lambda _mm: athena_first_of(_mm))[1];
 CREATE MACRO athena_multimap(entries) AS map_from_entries(list_transform(
   athena_distinct(list_transform(entries, lambda _mx: _mx.key)), lambda _mk: {'key': _mk, 'value':
   list_transform(list_filter(entries, lambda _mx: _mx.key = _mk), lambda _mx: _mx.value)}));

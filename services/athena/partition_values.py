@@ -187,15 +187,21 @@ def _later(moment: datetime, count: int, unit: str) -> datetime:
     return moment + timedelta(**{unit.lower() + "s": count})
 
 
-def located(
+def places(
     parameters: Mapping[str, str], location: str, columns: Sequence[str], values: Values
-) -> str:
-    """Where a projected partition lies: by `storage.location.template`, or Hive's way."""
+) -> list[str]:
+    """Where a projected partition may lie: by `storage.location.template`, or Hive's way.
+
+    Hive escapes a colon in a folder's name, and so do INSERT and Trino; AWS SDK for pandas writes
+    the value as it is, and its tests read it back from AWS. Both are looked for.
+    """
     template = _lower_keys(parameters).get("storage.location.template")
     if not template:
-        return location.rstrip("/") + "/" + path_of(columns, values) + "/"
+        plain = "/".join(f"{n}={v}" for n, v in zip(columns, values, strict=True))
+        below = dict.fromkeys((plain, path_of(columns, values)))
+        return [f"{location.rstrip('/')}/{each}/" for each in below]
     by_column = dict(zip(columns, values, strict=True))
     template = re.sub(
         r"\$\{([^}]+)\}", lambda found: by_column.get(found[1].lower(), found[0]), template
     )
-    return template if template.endswith("/") else template + "/"
+    return [template if template.endswith("/") else template + "/"]

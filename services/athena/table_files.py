@@ -111,7 +111,7 @@ class TableFiles:
     def partitions(
         self, table: Shape, context: QueryContext, chosen: PartitionFilter
     ) -> list[tuple[Values, str]]:
-        """(values, location) of every partition that passes."""
+        """(values, location) of every partition that passes; a projected one may have two."""
         parameters = table.get("Parameters") or {}
         names = [key["Name"].lower() for key in table["PartitionKeys"]]
         if partition_values.is_projected(parameters):
@@ -119,7 +119,7 @@ class TableFiles:
         else:
             found = context.catalog.partitions(table["DatabaseName"], table["Name"])
             located = {
-                tuple(part["Values"]): (part.get("StorageDescriptor") or {}).get("Location") or ""
+                tuple(part["Values"]): [(part.get("StorageDescriptor") or {}).get("Location") or ""]
                 for part in found
             }
         allowed = [chosen.allowed.get(name) for name in names]
@@ -129,11 +129,11 @@ class TableFiles:
         ]  # fmt: skip
         if chosen.keep:
             values = chosen.keep(values)
-        return [(v, located[v]) for v in values]
+        return [(v, where) for v in values for where in located[v]]
 
     def _projected(
         self, table: Shape, names: Sequence[str], now: float, chosen: PartitionFilter
-    ) -> dict[Values, str]:
+    ) -> dict[Values, list[str]]:
         parameters = table.get("Parameters") or {}
         location = table["StorageDescriptor"].get("Location") or ""
         dimensions = []
@@ -154,7 +154,7 @@ class TableFiles:
                     [v for v in dimension if allowed is None or _same_value(v, allowed)]
                 )
         return {
-            values: partition_values.located(parameters, location, names, values)
+            values: partition_values.places(parameters, location, names, values)
             for values in itertools.product(*dimensions)
         }
 

@@ -165,7 +165,7 @@ def _integer(sql: str, given: Type, wanted: Type, lenient: int) -> str:
             f"CASE WHEN {sql} IS NOT NULL THEN coalesce({rounded}, CAST({problem} AS {kind})) END"
         )
     if given.name in ("real", "double"):
-        return _from_floating(sql, given, wanted, lenient)
+        return once(sql, lambda v: _from_floating(v, given, wanted, lenient))
     raise CastRefused(f"Cannot cast {given} to {wanted}")
 
 

@@ -10,7 +10,7 @@ from sqlglot import exp
 from services.athena import trino_types as t
 from services.athena.dialect import coercion, comparison, expressions
 from services.athena.dialect.functions import function, mismatch, need, overloads
-from services.athena.dialect.typed import Scope, Typed
+from services.athena.dialect.typed import Scope, Typed, once
 from services.athena.trino_types import Type, duck_type
 
 _LEAST = {
@@ -55,6 +55,8 @@ def arithmetic(b: Any, node: Any, operator: str, left: Typed, right: Typed) -> T
     x, y = coercion.coerced(left, kind).sql, coercion.coerced(right, kind).sql
     if kind.name in ("real", "double"):
         return Typed(_floating(operator, x, y, kind), kind)
+    if right.is_constant:  # a lambda takes no sub-query and no aggregate
+        return Typed(once(x, lambda v: _integral(b, operator, v, y, kind)), kind)
     return Typed(_integral(b, operator, x, y, kind), kind)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import duckdb
@@ -259,3 +260,23 @@ def test_functions_of_functions_group_and_filter(bench: Bench) -> None:
 def test_years_before_1_are_not_written_as_duckdb_writes_them(bench: Bench) -> None:
     with pytest.raises(QueryFailed):
         bench.rows("SELECT date_format(x, '%Y') FROM (VALUES date '-0005-01-01') AS t(x)")
+
+
+def test_functions_of_aggregates_windows_and_subqueries_are_computed_once(bench: Bench) -> None:
+    _, rows = bench.rows("""SELECT date_format(max(date_parse(x, '%Y-%m-%d')), '%d.%m.%Y'),
+          CAST(to_unixtime(max(from_iso8601_timestamp(x))) AS bigint) / 86400 * (SELECT 2),
+          CAST(to_unixtime(from_iso8601_timestamp(min(x))) AS bigint) / (SELECT 86400),
+          date_format(from_iso8601_timestamp((SELECT '2021-05-06T00:00:00Z')), '%Y'),
+          CAST(from_iso8601_timestamp(max(max(x)) OVER ()) AS date)
+        FROM (VALUES '1970-01-02', '1970-01-03') AS t(x)""")
+    assert rows == [("03.01.1970", 4, 1, "2021", date(1970, 1, 3))]
+
+
+@pytest.mark.parametrize("keys", ["x", "x % 100"])
+def test_map_agg_of_many_rows_is_quick_and_keeps_the_first_value(bench: Bench, keys: str) -> None:
+    sql = f"""SELECT cardinality(m), m[7] FROM (SELECT map_agg({keys}, x * 2) AS m
+        FROM UNNEST(sequence(1, 9000)) AS t(x), UNNEST(sequence(1, 2)))"""
+    began = time.monotonic()
+    _, rows = bench.rows(sql)
+    assert rows == [(9000 if keys == "x" else 100, 14)]
+    assert time.monotonic() - began < 10  # it took 15 s for as many

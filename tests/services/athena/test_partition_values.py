@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from services.athena import partition_values as values
 from services.athena.errors import QueryFailed
 from services.athena.partition_values import Injected
+from tests.services.athena.conftest import AthenaInMemory
 
 NOW = datetime(2020, 5, 10, 12, 34, tzinfo=UTC).timestamp()
 
@@ -72,4 +73,20 @@ def test_a_wrong_property_is_named(properties: dict[str, str]) -> None:
 
 def test_a_location_template_takes_the_values() -> None:
     parameters = {"storage.location.template": "s3://b/${y}/${m}"}
-    assert values.located(parameters, "s3://x/", ["y", "m"], ("2020", "05")) == "s3://b/2020/05/"
+    assert values.places(parameters, "s3://x/", ["y", "m"], ("2020", "05")) == ["s3://b/2020/05/"]
+
+
+def test_a_projected_value_with_a_colon_is_read_from_both_spellings_of_its_folder(
+    athena: AthenaInMemory,
+) -> None:
+    athena.put_json("t/at=2020-01-01 10:00/plain.json", [{"n": 1}])
+    athena.put_json("t/at=2020-01-01 10%3A00/escaped.json", [{"n": 10}])
+    athena.put_json("t/at=2020-01-01 11:00/later.json", [{"n": 100}])
+    athena.run(r"""CREATE EXTERNAL TABLE t (n int) PARTITIONED BY (at string)
+        ROW FORMAT SERDE 'org.openx.data.jsonserde.JsonSerDe' LOCATION 's3://lake/t/'
+        TBLPROPERTIES ('projection.enabled'='true', 'projection.at.type'='date', 'projection.at.format'='yyyy-MM-dd HH:mm',
+        'projection.at.range'='2020-01-01 10:00,2020-01-01 11:00', 'projection.at.interval'='1',
+        'projection.at.interval.unit'='HOURS')""")
+    rows = athena.rows("SELECT at, sum(n) FROM t GROUP BY at ORDER BY at")
+    assert rows == [["2020-01-01 10:00", "11"], ["2020-01-01 11:00", "100"]]
+    assert athena.rows("SELECT n FROM t WHERE at = '2020-01-01 11:00'") == [["100"]]
