@@ -55,7 +55,7 @@ class Kinesis:
         self.lock = threading.RLock()
         self.streams: dict[StreamKey, LiveStream] = {}
         self.subscriptions: dict[SubscriptionKey, Subscription] = {}
-        self.account_settings: dict[str, dict[str, Any]] = {}
+        self.account_settings: dict[str, dict[str, Any]] = storage.load_accounts()
         for fields in storage.load():
             self._bring_back(fields)
 

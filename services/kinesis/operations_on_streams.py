@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from services.kinesis import shard_iterator
 from services.kinesis.arn import Caller, StreamKey
 from services.kinesis.errors import (
     KinesisError,
+    internal_failure,
     invalid_argument,
     limit_exceeded,
     resource_in_use,
@@ -35,6 +37,8 @@ from services.kinesis.stream import (
 
 if TYPE_CHECKING:
     from services.kinesis.kinesis import Kinesis
+
+logger = logging.getLogger(__name__)
 
 #: Quotas of an account in one region, as DescribeLimits reports them.
 SHARD_LIMIT = 20_000
@@ -369,7 +373,14 @@ def describe_account_settings(kinesis: Kinesis, caller: Caller, request: Request
 def update_account_settings(kinesis: Kinesis, caller: Caller, request: Request) -> Answer:
     status, now = request["MinimumThroughputBillingCommitment"]["Status"], kinesis.clock.now()
     settings = {"Status": status, "StartedAt" if status == "ENABLED" else "EndedAt": now}
-    kinesis.account_settings[caller.account_id] = settings
+    with kinesis.lock:
+        changed = kinesis.account_settings | {caller.account_id: settings}
+        try:
+            kinesis.storage.save_accounts(changed)
+        except OSError as failure:
+            logger.warning("Settings of account %s: %s", caller.account_id, failure)
+            raise internal_failure() from None
+        kinesis.account_settings = changed
     return {"MinimumThroughputBillingCommitment": dict(settings)}
 
 

@@ -19,6 +19,8 @@ logger = logging.getLogger(__name__)
 
 #: What a stream is, twice: the second is for when the first is damaged.
 _STATE, _COPY = "stream.json", "stream.copy.json"
+#: What accounts have set, beside the streams' folders.
+_ACCOUNTS = "accounts.json"
 
 
 class Storage(Protocol):
@@ -28,6 +30,12 @@ class Storage(Protocol):
         """What `save` was given last for each stream."""
 
     def save(self, stream_id: str, fields: dict[str, Any]) -> None:
+        """Either wholly or, raising OSError, not at all."""
+
+    def load_accounts(self) -> dict[str, Any]:
+        """What `save_accounts` was given last: the settings of each account."""
+
+    def save_accounts(self, settings: dict[str, Any]) -> None:
         """Either wholly or, raising OSError, not at all."""
 
     def folder(self, stream_id: str, shard_index: int) -> Folder: ...
@@ -43,12 +51,19 @@ class MemoryStorage:
     def __init__(self) -> None:
         self._streams: dict[str, dict[str, Any]] = {}
         self._folders: dict[tuple[str, int], MemoryFolder] = {}
+        self._accounts: dict[str, Any] = {}
 
     def load(self) -> Iterator[dict[str, Any]]:
         yield from list(self._streams.values())
 
     def save(self, stream_id: str, fields: dict[str, Any]) -> None:
         self._streams[stream_id] = fields
+
+    def load_accounts(self) -> dict[str, Any]:
+        return dict(self._accounts)
+
+    def save_accounts(self, settings: dict[str, Any]) -> None:
+        self._accounts = dict(settings)
 
     def folder(self, stream_id: str, shard_index: int) -> Folder:
         return self._folders.setdefault((stream_id, shard_index), MemoryFolder())
@@ -97,6 +112,25 @@ class DiskStorage:
             raise
         os.replace(copy, folder / _COPY)
         os.replace(new, folder / _STATE)
+
+    def load_accounts(self) -> dict[str, Any]:
+        file = self._path / _ACCOUNTS
+        try:
+            return _unsealed(file.read_bytes())
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as damage:
+            logger.warning("%s cannot be read (%s): accounts have no settings.", file, damage)
+            return {}
+
+    def save_accounts(self, settings: dict[str, Any]) -> None:
+        new = self._path / f"{_ACCOUNTS}.new"
+        try:
+            new.write_bytes(_sealed(settings))
+        except OSError:
+            new.unlink(missing_ok=True)
+            raise
+        os.replace(new, self._path / _ACCOUNTS)
 
     def folder(self, stream_id: str, shard_index: int) -> Folder:
         return DiskFolder(self._path / stream_id / shard_id_of(shard_index), self._open_files)

@@ -512,3 +512,29 @@ def test_a_folder_that_cannot_be_read_is_said_in_a_sentence(tmp_path: Path) -> N
 
     assert messages[0].startswith("Streams cannot be read back: ")
     assert str(tmp_path / "kinesis") in messages[0]
+
+
+def test_an_accounts_settings_come_back(tmp_path: Path, full_disk: FullDisk) -> None:
+    def status(call: Caller) -> str:
+        settings = call("DescribeAccountSettings")["MinimumThroughputBillingCommitment"]
+        return str(settings["Status"])
+
+    call = started(tmp_path)
+    call("UpdateAccountSettings", MinimumThroughputBillingCommitment={"Status": "ENABLED"})
+
+    call = started(tmp_path)
+    assert status(call) == "ENABLED"
+    with full_disk(), pytest.raises(KinesisError, match="Internal Service Failure"):
+        call("UpdateAccountSettings", MinimumThroughputBillingCommitment={"Status": "DISABLED"})
+    assert status(call) == status(started(tmp_path)) == "ENABLED"
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"\xff", b'{"stream": {"a": 1}, "crc32": 1}'])
+def test_damaged_settings_of_accounts_are_said(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "accounts.json").write_bytes(content)
+
+    with warnings() as messages:
+        call = started(tmp_path)
+
+    assert call("DescribeAccountSettings")
+    assert [str(tmp_path / "accounts.json") in message for message in messages] == [True]
