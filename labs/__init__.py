@@ -1,1 +1,0 @@
-"""Courses that check the running pipeline."""
