@@ -43,7 +43,10 @@ _OF_OBJECTS = ("$path", *_KNOWN_OF_OBJECTS)
 
 
 class DuckDbEngine:
-    """One DuckDB database for all queries; each query has a connection of its own."""
+    """One DuckDB database for all queries; each query has a connection of its own.
+
+    `decimal_literals_as_double`: `1.5` is a DOUBLE as on AWS, else a DECIMAL as in Trino.
+    """
 
     def __init__(
         self,
@@ -52,7 +55,9 @@ class DuckDbEngine:
         *,
         threads: int | None = None,
         memory_limit: str = "2GB",
+        decimal_literals_as_double: bool = False,
     ) -> None:
+        self._decimal_literals_as_double = decimal_literals_as_double
         self.store, self._folder = store, folder.absolute()
         self.cache = ObjectCache(self._folder / "cache", store)
         self.spool = self._folder / "spool"
@@ -178,6 +183,7 @@ class DuckDbEngine:
         return Translator(
             context.catalog, context.database, context.now, parameters,
             iceberg_columns=iceberg_columns,
+            decimal_literals_as_double=self._decimal_literals_as_double,
         )  # fmt: skip
 
     # --- scans

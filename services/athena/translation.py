@@ -12,6 +12,7 @@ from services.athena.dialect.parsing import parse, position
 from services.athena.dialect.queries import QueryBinder
 from services.athena.dialect.relations import RelationBinder, TableScan, TableSource
 from services.athena.dialect.typed import Query
+from services.athena.double_literals import as_doubles, parameters_as_doubles
 from services.athena.errors import QueryFailed, SqlRefused
 from services.athena.trino_types import Type
 
@@ -38,10 +39,15 @@ class Translator:
     parameters: Sequence[str] = ()
     depth: int = 0
     iceberg_columns: Callable[[dict[str, Any]], dict[str, Type]] | None = None
+    decimal_literals_as_double: bool = False
 
     def translate(self, tree: Any) -> Translated:
         """Raises SqlRefused, SqlNotSupported with line and column."""
-        binder = QueryBinder(self.tables, self.parameters, self.now)
+        parameters = self.parameters
+        if self.decimal_literals_as_double:
+            as_doubles(tree)
+            parameters = parameters_as_doubles(parameters)
+        binder = QueryBinder(self.tables, parameters, self.now)
         try:
             query = binder.query(tree)
         except trino_types.TypeUnknown as error:
@@ -148,11 +154,15 @@ class Translator:
             (),
             self.depth + 1,
             self.iceberg_columns,
+            self.decimal_literals_as_double,
         )
         nested = QueryBinder(inner.tables, (), self.now)
         nested._unique, nested.scans = binder._unique, binder.scans
         try:
-            query = nested.query(parse(definition["originalSql"]))
+            tree = parse(definition["originalSql"])
+            if self.decimal_literals_as_double:
+                as_doubles(tree)
+            query = nested.query(tree)
         except SqlRefused as error:
             line, column = position(node)
             name = f"{table['DatabaseName']}.{table['Name']}"
