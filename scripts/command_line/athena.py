@@ -28,7 +28,7 @@ KEYWORDS = (
 class Session:
     """The database in use, and what can be completed: keywords, tables and their columns."""
 
-    def __init__(self, athena: Any, database: str, output_location: str) -> None:
+    def __init__(self, athena: Any, database: str, output_location: str | None) -> None:
         self.athena, self.database, self.output_location = athena, database, output_location
         self._names: list[str] | None = None
 
@@ -59,12 +59,12 @@ class Session:
         wanted = word.lower()
         return [c for c in (*names, *KEYWORDS) if wanted and c.lower().startswith(wanted)]
 
-    def execute(self, sql: str, console: Console) -> None:
-        """One statement, or a command of the prompt: `use DATABASE`."""
+    def execute(self, sql: str, console: Console) -> bool:
+        """One statement, or a command of the prompt: `use DATABASE`. False where it failed."""
         if found := re.fullmatch(r"use\s+[`\"]?(\w+)[`\"]?", sql, re.IGNORECASE):
             self.database, self._names = found[1].lower(), None
             console.print(f"[dim]database {self.database}[/dim]")
-            return
+            return True
         try:
             result = run(
                 self.athena, sql, database=self.database, output_location=self.output_location,
@@ -72,10 +72,11 @@ class Session:
             )  # fmt: skip
         except QueryStopped as stopped:
             console.print(explained(sql, str(stopped)), style="red", markup=False, highlight=False)
-            return
+            return False
         if result.execution["StatementType"] == "DDL":
             self._names = None
         shown(result, console)
+        return True
 
 
 def statements(lines: Iterable[str]) -> Iterable[str]:
@@ -131,14 +132,17 @@ def _complete(parts: list[str]) -> bool:
 @click.option("--output-location", help="Where results are written.")
 @with_connection
 def athena(connection: Connection, database: str, output_location: str | None) -> None:
-    """Ask Athena at a prompt; statements end with `;`, `exit` leaves. Reads stdin when piped."""
+    """Ask Athena at a prompt; statements end with `;`, `exit` leaves.
+
+    Reads stdin when piped, and exits with 1 when a statement failed.
+    """
     console = Console()
-    location = results_location(connection.client("s3"), output_location)
-    session = Session(connection.client("athena"), database, location)
+    client = connection.client("athena")
+    location = results_location(client, connection.client("s3"), output_location)
+    session = Session(client, database, location)
     if not sys.stdin.isatty():
-        for sql in statements(sys.stdin):
-            session.execute(sql, console)
-        return
+        went_well = [session.execute(sql, console) for sql in statements(sys.stdin)]
+        sys.exit(0 if all(went_well) else 1)
     ask = _prompt(session)
     while True:
         try:

@@ -29,11 +29,12 @@ class QueryStopped(Exception):
 
 @dataclass(frozen=True)
 class Result:
-    """`columns` name → Athena's type; `rows` texts, None for NULL."""
+    """`columns` name → Athena's type; `rows` texts, None for NULL; `is_cut` where more follow."""
 
     columns: list[tuple[str, str]]
     rows: list[list[str | None]]
     execution: dict[str, Any]
+    is_cut: bool = False
 
 
 def run(
@@ -56,7 +57,11 @@ def run(
         )["QueryExecutionId"]
     except ClientError as error:
         raise QueryStopped(error.response["Error"]["Message"]) from None
-    execution = _waited(athena, query_execution_id)
+    try:
+        execution = _waited(athena, query_execution_id)
+    except KeyboardInterrupt:
+        athena.stop_query_execution(QueryExecutionId=query_execution_id)
+        raise QueryStopped("Query cancelled by user") from None
     status = execution["Status"]
     if status["State"] != "SUCCEEDED":
         raise QueryStopped(status.get("StateChangeReason") or status["State"])
@@ -81,11 +86,12 @@ def _fetched(athena: Any, execution: dict[str, Any], most_rows: int | None) -> R
         result = page["ResultSet"]
         columns = [(c["Name"], c["Type"]) for c in result["ResultSetMetadata"]["ColumnInfo"]]
         rows += [[cell.get("VarCharValue") for cell in row["Data"]] for row in result["Rows"]]
-        if most_rows is not None and len(rows) > most_rows:
+        if most_rows is not None and len(rows) > most_rows + 1:  # the header is one of them
             break
     if execution["StatementType"] == "DML" and rows and rows[0] == [name for name, _ in columns]:
         rows = rows[1:]
-    return Result(columns, rows[:most_rows], execution)
+    is_cut = most_rows is not None and len(rows) > most_rows
+    return Result(columns, rows[:most_rows], execution, is_cut)
 
 
 def _pages(athena: Any, query_execution_id: str) -> Iterator[dict[str, Any]]:
@@ -98,12 +104,29 @@ def _pages(athena: Any, query_execution_id: str) -> Iterator[dict[str, Any]]:
         request["NextToken"] = page["NextToken"]
 
 
-def results_location(s3: Any, output_location: str | None) -> str:
-    """Where results go when nobody says: a bucket of ours, made at first use."""
+def results_location(
+    athena: Any, s3: Any, output_location: str | None, work_group: str = "primary"
+) -> str | None:
+    """Where results go when nobody says: a bucket of ours, made at first use.
+
+    None where the workgroup has its own place for them.
+    """
     if output_location:
         return output_location
+    if work_group != "primary" and _has_own_place(athena, work_group):
+        return None
     provision_bucket(s3, RESULTS_BUCKET)
     return f"s3://{RESULTS_BUCKET}/"
+
+
+def _has_own_place(athena: Any, work_group: str) -> bool:
+    try:
+        configuration = athena.get_work_group(WorkGroup=work_group)["WorkGroup"]["Configuration"]
+    except ClientError:
+        return True  # StartQueryExecution says what is wrong with it
+    managed = configuration.get("ManagedQueryResultsConfiguration") or {}
+    own = configuration.get("ResultConfiguration") or {}
+    return bool(managed.get("Enabled") or own.get("OutputLocation"))
 
 
 def shown(result: Result, console: Console) -> None:
@@ -111,7 +134,7 @@ def shown(result: Result, console: Console) -> None:
     if result.columns:
         table = Table()
         for name, kind in result.columns:
-            table.add_column(name, justify="right" if kind in _NUMBERS else "left")
+            table.add_column(_escaped(name), justify="right" if kind in _NUMBERS else "left")
         for row in result.rows:
             cells = (
                 row
@@ -128,7 +151,10 @@ def shown(result: Result, console: Console) -> None:
     statistics = result.execution["Statistics"]
     millis = statistics.get("EngineExecutionTimeInMillis", 0)
     scanned = statistics.get("DataScannedInBytes", 0)
-    console.print(f"[dim]{len(result.rows)} rows, {millis} ms, {scanned:,} bytes scanned[/dim]")
+    rows = f"{len(result.rows)} row{'' if len(result.rows) == 1 else 's'}"
+    if result.is_cut:
+        rows = f"the first {rows}"
+    console.print(f"[dim]{rows}, {millis} ms, {scanned:,} bytes scanned[/dim]")
 
 
 def _escaped(cell: str) -> str:
@@ -175,13 +201,16 @@ def query(
 ) -> None:
     """Run one SQL statement (SELECT or DDL) through Athena; `-` reads it from standard input."""
     sql = sys.stdin.read() if sql == "-" else sql
+    client = connection.client("athena")
     try:
         result = run(
-            connection.client("athena"),
+            client,
             sql,
             database=database,
             work_group=work_group,
-            output_location=results_location(connection.client("s3"), output_location),
+            output_location=results_location(
+                client, connection.client("s3"), output_location, work_group
+            ),
         )
     except QueryStopped as stopped:
         raise click.ClickException(explained(sql, str(stopped))) from None

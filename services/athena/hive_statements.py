@@ -191,7 +191,10 @@ class HiveStatements:
         table = self._table(s.name)
         if s.view:
             return Lines(("Create View",), [[line] for line in show_create.view(table).split("\n")])
-        return Lines(("createtab_stmt",), [[line] for line in show_create.table(table).split("\n")])
+        shown = show_create.table(
+            table, ".".join(filter(None, (s.name.database, s.name.name)))
+        ).split("\n")
+        return Lines(("createtab_stmt",), [[line] for line in shown])
 
     def show_properties(self, s: ddl.ShowProperties) -> Lines:
         table = self._table(s.name)

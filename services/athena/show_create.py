@@ -17,8 +17,11 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'").replace("\x01", "\\u0001") + "'"
 
 
-def table(entry: Shape) -> str:
-    """The CREATE EXTERNAL TABLE statement, line by line as Athena prints it."""
+def table(entry: Shape, name: str) -> str:
+    """The CREATE EXTERNAL TABLE statement, line by line as Athena prints it.
+
+    `name` stands in it as the statement had it, with or without the database: Hive repeats it so.
+    """
     if entry.get("TableType") == "VIRTUAL_VIEW":
         raise QueryFailed(
             "FAILED: SemanticException This is a view: use SHOW CREATE VIEW", error_type=1003
@@ -26,7 +29,7 @@ def table(entry: Shape) -> str:
     stored = entry["StorageDescriptor"]
     if (entry.get("Parameters") or {}).get("table_type", "").upper() == "ICEBERG":
         return _iceberg(entry)
-    lines = [f"CREATE EXTERNAL TABLE `{entry['DatabaseName']}.{entry['Name']}`("]
+    lines = [f"CREATE EXTERNAL TABLE `{name}`("]
     lines += _listed([_column(column) for column in stored.get("Columns") or []], ")")
     comment = (entry.get("Parameters") or {}).get("comment")
     if comment:

@@ -66,7 +66,8 @@ def output(group: Shape, asked: Shape) -> tuple[str, Shape | None]:
         if configured.get("OutputLocation"):
             if not configured["OutputLocation"].startswith(("s3://", "s3a://", "s3n://")):
                 raise invalid_request("outputLocation is not a valid S3 path.")
-            return configured["OutputLocation"], configured.get("EncryptionConfiguration")
+            encryption = (c.get("EncryptionConfiguration") for c in order)
+            return configured["OutputLocation"], next(filter(None, encryption), None)
     raise invalid_request(
         "No output location provided. An output location is required either through the Workgroup "
         "result configuration setting or as an API input."

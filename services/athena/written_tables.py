@@ -213,15 +213,18 @@ def _table(
 def write(
     engine: Any, connection: Any, sql: str, query: Query, how: Any, location: str,
     partitioned: Sequence[str], context: QueryContext,
+    projection: dict[str, str] | None = None,
 ) -> tuple[int, list[tuple[str, tuple[str, ...]]]]:  # fmt: skip
-    """Write the rows as files below a location: (rows, [(uri, partition values)])."""
+    """Write the rows as files below a location: (rows, [(uri, partition values)]).
+
+    `projection`: a projected table's parameters, which say where its partitions lie.
+    """
     folder: Path = engine.spool / uuid.uuid4().hex
     folder.mkdir()
     try:
         with duckdb_errors.translated(engine.cache.folder, context):
             count = written_files.write(connection, sql, query, how, folder, partitioned)
         found = []
-        bucket, prefix = object_store.folder(location)
         paths = sorted(p for p in folder.rglob("*") if p.is_file())
         values = {tuple(written_files.values_of(p, folder)) for p in paths}
         if partitioned and len(values) > _MOST_PARTITIONS:
@@ -231,8 +234,10 @@ def write(
         for path in paths:
             context.check()
             own = tuple(written_files.values_of(path, folder))
-            below = partition_values.path_of(list(partitioned), own) + "/" if partitioned else ""
-            key = f"{prefix}{below}{context.query_execution_id.replace('-', '_') or 'part'}_{uuid.uuid4()}{written_files.suffix(path)}"
+            bucket, prefix = object_store.folder(
+                _where(location, partitioned, own, projection) if partitioned else location
+            )
+            key = f"{prefix}{context.query_execution_id.replace('-', '_') or 'part'}_{uuid.uuid4()}{written_files.suffix(path)}"
             engine.store.write(bucket, key, written_files.body(path, how))
             found.append((f"s3://{bucket}/{key}", own))
         return count, found
@@ -240,6 +245,18 @@ def write(
         import shutil
 
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _where(
+    location: str,
+    partitioned: Sequence[str],
+    values: tuple[str, ...],
+    projection: dict[str, str] | None,
+) -> str:
+    """The folder of a partition."""
+    if projection is not None:
+        return partition_values.places(projection, location, partitioned, values)[-1]
+    return location.rstrip("/") + "/" + partition_values.path_of(list(partitioned), values)
 
 
 def _add_partitions(
@@ -256,11 +273,7 @@ def _add_partitions(
     inputs = []
     for values in dict.fromkeys(v for _, v in files):
         if context.catalog.partition(database, name, list(values)) is None:
-            where = (
-                descriptor["Location"].rstrip("/")
-                + "/"
-                + partition_values.path_of(list(partitioned), values)
-            )
+            where = _where(descriptor["Location"], partitioned, values, None)
             inputs.append(
                 {"Values": list(values), "StorageDescriptor": {**descriptor, "Location": where}}
             )
@@ -292,8 +305,13 @@ def insert(engine: Any, tree: exp.Insert, context: QueryContext) -> Answer:
     partitioned = [k["Name"].lower() for k in table.get("PartitionKeys") or []]
     how = written_files.Format.of_table(table)
     location = table["StorageDescriptor"]["Location"]
-    count, files = write(engine, connection, sql, query, how, location, partitioned, context)
-    _add_partitions(context, database, name, table, partitioned, files)
+    parameters = table.get("Parameters") or {}
+    projection = parameters if partition_values.is_projected(parameters) else None
+    count, files = write(
+        engine, connection, sql, query, how, location, partitioned, context, projection
+    )
+    if projection is None:  # the catalog's partitions of a projected table mean nothing
+        _add_partitions(context, database, name, table, partitioned, files)
     return Answer(
         [Column("rows", trino_types.BIGINT)],
         update_count=count,
@@ -391,8 +409,10 @@ def create_view(engine: Any, tree: exp.Create, sql: str, context: QueryContext) 
     original = found[1].strip().rstrip(";") if found else ""
     query = engine.translator(context).translate(tree.expression).query
     unique_names(query)
-    old = context.catalog.table(database, name)
     line, column = position(tree.this)
+    if context.catalog.database(database) is None:
+        raise SqlRefused(f"Schema '{database}' does not exist", line, column, "SCHEMA_NOT_FOUND")
+    old = context.catalog.table(database, name)
     if old is not None and old.get("TableType") != "VIRTUAL_VIEW":
         raise SqlRefused(
             f"Table '{database}.{name}' already exists", line, column, "TABLE_ALREADY_EXISTS"

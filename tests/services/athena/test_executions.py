@@ -61,6 +61,15 @@ def test_the_workgroup_enforces_its_location(athena: AthenaInMemory) -> None:
     assert execution["ResultConfiguration"]["OutputLocation"].startswith("s3://out/group/")
 
 
+def test_what_the_client_leaves_open_is_the_workgroups(athena: AthenaInMemory) -> None:
+    encrypted = {"EncryptionConfiguration": {"EncryptionOption": "SSE_S3"}}
+    configuration = {"ResultConfiguration": encrypted, "EnforceWorkGroupConfiguration": False}
+    athena.call("CreateWorkGroup", Name="g", Configuration=configuration)
+    shown = athena.run("SELECT 1", WorkGroup="g")["ResultConfiguration"]
+    assert shown["OutputLocation"].startswith("s3://out/r/")
+    assert shown["EncryptionConfiguration"] == {"EncryptionOption": "SSE_S3"}
+
+
 def test_a_query_over_its_bytes_cutoff_is_cancelled(athena: AthenaInMemory) -> None:
     athena.put("big/a.txt", "x" * 10_000_001)
     athena.rows("CREATE EXTERNAL TABLE big (a string) LOCATION 's3://lake/big/'")

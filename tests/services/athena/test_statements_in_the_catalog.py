@@ -84,6 +84,26 @@ def test_projection_replaces_the_catalogs_partitions(athena: AthenaInMemory) -> 
     assert athena.rows("SHOW PARTITIONS proj") == []
 
 
+@pytest.mark.parametrize(
+    ("template", "key"),
+    [
+        ("", "shop/at=2020-01-01 01%3A02/"),
+        (", 'storage.location.template'='s3://lake/by/${at}/'", "by/2020-01-01 01:02/"),
+    ],
+)
+def test_rows_inserted_into_a_projected_partition_are_read_again(
+    athena: AthenaInMemory, template: str, key: str
+) -> None:
+    athena.rows(f"""CREATE EXTERNAL TABLE shop (n int) PARTITIONED BY (at string)
+        STORED AS PARQUET LOCATION 's3://lake/shop/' TBLPROPERTIES ('projection.enabled'='true',
+        'projection.at.type'='date', 'projection.at.format'='yyyy-MM-dd HH:mm',
+        'projection.at.range'='2020-01-01 01:00,2020-01-01 01:05'{template})""")
+    athena.rows("INSERT INTO shop VALUES (7, '2020-01-01 01:02')")
+    assert athena.rows("SELECT n, at FROM shop") == [["7", "2020-01-01 01:02"]]
+    assert [found for found in athena.store.buckets["lake"] if found.startswith(key)]
+    assert athena.rows("SHOW PARTITIONS shop") == []
+
+
 def test_columns_are_added_changed_and_replaced(logs: AthenaInMemory) -> None:
     logs.rows("ALTER TABLE logs ADD COLUMNS (extra string)")
     logs.rows("ALTER TABLE logs CHANGE COLUMN extra more bigint")
@@ -181,3 +201,28 @@ def test_a_serde_without_stored_as_has_its_output_format(
         f"CREATE EXTERNAL TABLE t (a string) ROW FORMAT SERDE '{serde}' LOCATION 's3://lake/t/'"
     )
     assert metadata(athena, "t")["outputformat"] == "org.apache.hadoop.hive.ql.io." + output_format
+
+
+@pytest.mark.parametrize("name", ["shown", "default.shown"])
+def test_a_tables_statement_repeats_the_name_as_it_was_asked_for(
+    athena: AthenaInMemory, name: str
+) -> None:
+    athena.rows("""CREATE EXTERNAL TABLE shown (a string, b int) PARTITIONED BY (day date)
+        STORED AS PARQUET LOCATION 's3://lake/shown/' TBLPROPERTIES ('b'='1', 'a'='2')""")
+    shown = [line for [line] in athena.rows(f"SHOW CREATE TABLE {name}")]
+    assert shown[:5] == [
+        f"CREATE EXTERNAL TABLE `{name}`(", "  `a` string, ", "  `b` int)", "PARTITIONED BY ( ",
+        "  `day` date)",
+    ]  # fmt: skip
+    made = [line for [line] in athena.rows("SHOW CREATE TABLE shown")]
+    athena.rows("DROP TABLE shown")
+    athena.rows("\n".join(made))
+    assert [line for [line] in athena.rows("SHOW CREATE TABLE shown")] == made
+
+
+def test_a_view_may_be_the_first_thing_and_needs_a_database(athena: AthenaInMemory) -> None:
+    athena.rows("CREATE VIEW v AS SELECT 1 AS a")
+    assert athena.rows("SELECT a FROM v") == [["1"]]
+    assert athena.reason("CREATE VIEW nowhere.v AS SELECT 1 AS a").startswith(
+        "SCHEMA_NOT_FOUND: line 1:13: Schema 'nowhere' does not exist"
+    )
