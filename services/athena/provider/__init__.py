@@ -32,7 +32,7 @@ def _make(engine: Running) -> Athena:
     folder = engine.settings.data_dir / "athena"
     set_aside_when_damaged(folder / "state.sqlite", "athena")
     store = LocalStackObjectStore()
-    duckdb = DuckDbEngine(store, folder)
+    duckdb = DuckDbEngine(store, folder, decimal_literals_as_double=True)
     threading.Thread(target=duckdb.warm_up, name="athena-warm-up", daemon=True).start()
     return Athena(
         clock=engine.clock,

@@ -118,7 +118,9 @@ def test_a_query_from_the_database_to_its_rows(aws: AwsCli, name: str, tmp_path:
     statistics = aws(f"athena get-query-runtime-statistics --query-execution-id {asked}")
     assert statistics["QueryRuntimeStatistics"]["Rows"]["InputBytes"] == 12
     assert asked in aws("athena list-query-executions --max-items 5")["QueryExecutionIds"]
-    batch = aws(f"athena batch-get-query-execution --query-execution-ids {asked} {asked[:-1]}0")
+    batch = aws(
+        f"athena batch-get-query-execution --query-execution-ids {asked} {uuid.UUID(int=0)}"
+    )
     assert [each["QueryExecutionId"] for each in batch["QueryExecutions"]] == [asked]
     assert len(batch["UnprocessedQueryExecutionIds"]) == 1
 

@@ -33,7 +33,7 @@ class Client:
                 return self._athena.call(operation, **request)
             except AthenaError as refused:
                 error = {"Error": {"Code": refused.code, "Message": refused.message}}
-                raise ClientError(error, operation) from None  # type: ignore[arg-type]
+                raise ClientError(error, operation) from None
 
         return call
 

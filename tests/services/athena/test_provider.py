@@ -103,3 +103,7 @@ def test_parquet_is_read_from_the_stores_own_file_and_stays_as_it_was_listed(
     assert cached.read_bytes() == parquet([1, 2, 3])
     s3.delete_object(Bucket=bucket, Key=key)
     assert ask(engine, bucket, sums, database).rows == [[None]]
+
+
+def test_a_decimal_literal_is_a_double_as_on_aws(engine: EngineUnderTest, bucket: str) -> None:
+    assert ask(engine, bucket, "SELECT typeof(1.5), 1.5 AS a").rows == [["double", "1.5"]]

@@ -214,7 +214,7 @@ def test_a_tables_statement_repeats_the_name_as_it_was_asked_for(
         f"CREATE EXTERNAL TABLE `{name}`(", "  `a` string, ", "  `b` int)", "PARTITIONED BY ( ",
         "  `day` date)",
     ]  # fmt: skip
-    made = [line for [line] in athena.rows("SHOW CREATE TABLE shown")]
+    made = [line or "" for [line] in athena.rows("SHOW CREATE TABLE shown")]
     athena.rows("DROP TABLE shown")
     athena.rows("\n".join(made))
     assert [line for [line] in athena.rows("SHOW CREATE TABLE shown")] == made
