@@ -61,7 +61,7 @@ class Session:
 
     def execute(self, sql: str, console: Console) -> bool:
         """One statement, or a command of the prompt: `use DATABASE`. False where it failed."""
-        if found := re.fullmatch(r"use\s+[`\"]?(\w+)[`\"]?", sql, re.IGNORECASE):
+        if found := re.fullmatch(r"use\s+[`\"]?(\w+)[`\"]?", sql.strip(), re.IGNORECASE):
             self.database, self._names = found[1].lower(), None
             console.print(f"[dim]database {self.database}[/dim]")
             return True
@@ -79,16 +79,35 @@ class Session:
         return True
 
 
-def statements(lines: Iterable[str]) -> Iterable[str]:
-    """Text up to each `;` at a line's end; the rest when the lines end."""
-    pending: list[str] = []
-    for line in lines:
-        pending.append(line.rstrip("\n"))
-        if line.rstrip().endswith(";"):
-            yield "\n".join(pending).strip().rstrip(";")
-            pending = []
-    if rest := "\n".join(pending).strip():
-        yield rest
+#: A quoted text or name, a remark, or the `;` that ends a statement.
+_PIECE = re.compile(
+    r"'(?:[^']|'')*(?:'|$)|\"(?:[^\"]|\"\")*(?:\"|$)|`[^`]*(?:`|$)|--[^\n]*|/\*.*?(?:\*/|$)|;",
+    re.DOTALL,
+)
+_REMARK = re.compile(r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?(?:\*/|$))*", re.DOTALL)
+
+
+def split(text: str) -> tuple[list[str], str]:
+    """The statements that end with `;`, and what follows the last one.
+
+    A `;` in quotes or in a remark ends nothing; what holds only remarks is no statement.
+    """
+    found, begin = [], 0
+    for piece in _PIECE.finditer(text):
+        if piece[0] == ";":
+            found.append(text[begin : piece.start()].strip())
+            begin = piece.end()
+    return [sql for sql in found if not _is_remark(sql)], text[begin:]
+
+
+def _is_remark(text: str) -> bool:
+    return _REMARK.fullmatch(text) is not None
+
+
+def statements(text: str) -> list[str]:
+    """All statements of a text; the last one needs no `;`."""
+    found, rest = split(text)
+    return found if _is_remark(rest) else [*found, rest.strip()]
 
 
 def _prompt(session: Session) -> Callable[[], str]:
@@ -107,22 +126,22 @@ def _prompt(session: Session) -> Callable[[], str]:
     prompt: PromptSession[str] = PromptSession(history=history, completer=Names())
 
     def ask() -> str:
-        parts = [prompt.prompt(f"{session.database}> ")]
-        while not _complete(parts):
-            parts.append(prompt.prompt(" " * len(session.database) + "… "))
-        return "\n".join(parts).strip().rstrip(";").strip()
+        text = prompt.prompt(f"{session.database}> ")
+        while not _is_complete(text):
+            text += "\n" + prompt.prompt(" " * len(session.database) + "… ")
+        return text
 
     return ask
 
 
-def _complete(parts: list[str]) -> bool:
-    text = "\n".join(parts).strip()
-    return (
-        not text
-        or text.endswith(";")
-        or text.lower() in ("exit", "quit")
-        or text.lower().startswith("use ")
-    )
+def _is_complete(text: str) -> bool:
+    """Whether Enter sends it: `;` behind the last statement, or a command of the prompt."""
+    found, rest = split(text)
+    return _is_remark(rest) if found else _is_command(text) or not text.strip()
+
+
+def _is_command(text: str) -> bool:
+    return bool(re.match(r"\s*(exit|quit)\s*$|\s*use\s", text, re.IGNORECASE))
 
 
 @click.command()
@@ -141,17 +160,17 @@ def athena(connection: Connection, database: str, output_location: str | None) -
     location = results_location(client, connection.client("s3"), output_location)
     session = Session(client, database, location)
     if not sys.stdin.isatty():
-        went_well = [session.execute(sql, console) for sql in statements(sys.stdin)]
+        went_well = [session.execute(sql, console) for sql in statements(sys.stdin.read())]
         sys.exit(0 if all(went_well) else 1)
     ask = _prompt(session)
     while True:
         try:
-            sql = ask()
+            text = ask()
         except KeyboardInterrupt:
             continue
         except EOFError:
             return
-        if sql.lower() in ("exit", "quit"):
-            return
-        if sql:
+        for sql in statements(text):
+            if sql.lower() in ("exit", "quit"):
+                return
             session.execute(sql, console)

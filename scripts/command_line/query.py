@@ -47,6 +47,8 @@ def run(
     most_rows: int | None = None,
 ) -> Result:
     """Start, wait, fetch. Raises QueryStopped with Athena's reason."""
+    if not sql.strip():
+        raise QueryStopped("The statement is empty.")
     configuration = {"OutputLocation": output_location} if output_location else {}
     try:
         query_execution_id = athena.start_query_execution(

@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 from rich.console import Console
 
-from scripts.command_line.athena import Session
+from scripts.command_line.athena import Session, split, statements
 from scripts.command_line.query import QueryStopped, results_location, run, shown
 from services.athena.errors import AthenaError
 from tests.services.athena.conftest import AthenaInMemory
@@ -71,3 +71,31 @@ def test_a_workgroup_with_a_place_of_its_own_gets_no_other(athena: AthenaInMemor
     client = Client(athena)
     assert results_location(client, None, None, "managed") is None
     assert run(client, "SELECT 1 AS a", work_group="managed").rows == [["1"]]
+
+
+@pytest.mark.parametrize(
+    ("text", "found", "rest"),
+    [
+        ("SELECT 1; SELECT 2;", ["SELECT 1", "SELECT 2"], ""),
+        ("SELECT ';' AS \"a;b\", `c;d`;\n", ["SELECT ';' AS \"a;b\", `c;d`"], "\n"),
+        ("SELECT 'it''s;'; -- after; all", ["SELECT 'it''s;'"], " -- after; all"),
+        ("-- first;\nSELECT 1 /* ; */;", ["-- first;\nSELECT 1 /* ; */"], ""),
+        (" ; /* nothing */ ;", [], ""),
+        ("SELECT 'open; ", [], "SELECT 'open; "),
+        ("SELECT 1\nFROM t", [], "SELECT 1\nFROM t"),
+    ],
+)
+def test_statements_end_at_their_semicolon(text: str, found: list[str], rest: str) -> None:
+    assert split(text) == (found, rest)
+
+
+def test_the_last_statement_of_a_file_needs_no_semicolon() -> None:
+    assert statements("use shop\n;\nSELECT 1; -- done\nSELECT 2\n") == [
+        "use shop", "SELECT 1", "-- done\nSELECT 2",
+    ]  # fmt: skip
+    assert statements("SELECT 1;\n-- the end\n") == ["SELECT 1"]
+
+
+def test_an_empty_statement_is_named(shared: AthenaInMemory) -> None:
+    with pytest.raises(QueryStopped, match="The statement is empty"):
+        run(Client(shared), " \n", output_location="s3://out/r/")
