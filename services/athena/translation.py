@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sqlglot import exp
+
 from services.athena import information_schema, show_create, table_files, trino_types
 from services.athena.catalog import Catalog
 from services.athena.dialect.parsing import parse, position
@@ -44,7 +46,8 @@ class Translator:
     def translate(self, tree: Any) -> Translated:
         """Raises SqlRefused, SqlNotSupported with line and column."""
         parameters = self.parameters
-        if self.decimal_literals_as_double:
+        # The rows of an INSERT fit REAL and DECIMAL columns on AWS, too: PyAthena's tests do so.
+        if self.decimal_literals_as_double and not isinstance(tree.parent, exp.Insert):
             as_doubles(tree)
             parameters = parameters_as_doubles(parameters)
         binder = QueryBinder(self.tables, parameters, self.now)

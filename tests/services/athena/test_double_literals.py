@@ -55,3 +55,13 @@ def test_a_decimal_column_compares_and_its_literal_has_a_type(on_aws: AthenaInMe
         ["0.12"], ["2.50"],
     ]  # fmt: skip
     assert "line 1:40: Column 'q'" in on_aws.reason("SELECT p * 1.5 FROM prices WHERE 2.5 > q")
+
+
+def test_literals_in_the_rows_of_an_insert_fit_their_columns(on_aws: AthenaInMemory) -> None:
+    on_aws.rows("""CREATE EXTERNAL TABLE kinds (r float, d double, m decimal(10,2)) STORED AS PARQUET
+        LOCATION 's3://lake/kinds/'""")
+    on_aws.run("INSERT INTO kinds VALUES (1.5, 1.5, 1.5)")
+    on_aws.run("INSERT INTO kinds VALUES (?, ?, ?)", ExecutionParameters=["2.5", "2.5", "2.5"])
+    assert on_aws.rows("SELECT * FROM kinds ORDER BY d") == [
+        ["1.5", "1.5", "1.50"], ["2.5", "2.5", "2.50"],
+    ]  # fmt: skip
