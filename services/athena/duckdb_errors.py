@@ -54,6 +54,11 @@ _RULES: list[tuple[str, str, str]] = [
         "NUMERIC_VALUE_OUT_OF_RANGE",
         "{1} {0} overflow: {2}",
     ),
+    (
+        r"Window \w+ (?:PRECEDING|FOLLOWING) expression cannot be (?:negative|NULL)",
+        "INVALID_WINDOW_FRAME",
+        "Window frame offset value must not be negative or null",
+    ),
     (r"Out of Memory", "EXCEEDED_LOCAL_MEMORY_LIMIT", "Query exceeded per-node memory limit"),
     (
         r"More than one row returned by a subquery",
@@ -94,7 +99,9 @@ def _translate(text: str, cache: Path) -> QueryFailed:
         name, _, rest = found[1].partition(": ")
         return QueryFailed(f"{name}: {rest}", error_type=1001)
     text = _without_paths(text, cache)
-    if found := re.search(r"((?:HIVE|INVALID|NUMERIC|DIVISION|SYNTAX|NOT)_[A-Z_]+): (.*)", text):
+    if found := re.search(
+        r"((?:HIVE|INVALID|NUMERIC|DIVISION|SYNTAX|NOT|EXCEEDED|GENERIC_USER)_[A-Z_]+): (.*)", text
+    ):
         return QueryFailed(found[0].split("\n")[0])
     if "Malformed JSON" in text:
         where = re.search(

@@ -515,18 +515,28 @@ def _evaluated(x: str, path: str, passed: str) -> list[Any]:
 def exists(x: str, path: str, passed: str, on_error: str) -> bool | None:
     try:
         return len(_evaluated(x, path, passed)) > 0
-    except (PathRefused, JsonRefused):
+    except (PathRefused, JsonRefused) as error:
         if on_error == "error":
-            raise trino_error("PATH_EVALUATION_ERROR", "path evaluation failed") from None
+            raise _not_evaluated(error) from None
         return {"true": True, "false": False}.get(on_error)
 
 
-def _handled(how: str, error: str) -> str | None:
+def _not_evaluated(error: Exception) -> ValueError:
+    """The input is no JSON, or strict mode found another structure."""
+    if isinstance(error, JsonRefused):
+        return trino_error("JSON_INPUT_CONVERSION_ERROR", "conversion to JSON failed: ")
+    return trino_error("PATH_EVALUATION_ERROR", "path evaluation failed")
+
+
+_NOTHING, _SEVERAL = "JSON path found no items", "JSON path found multiple items"
+_NO_SCALAR = "JSON path found an item that cannot be converted to an SQL value"
+
+
+def _handled(how: str, error: Exception | str) -> str | None:
     if how == "error":
-        raise trino_error(
-            "JSON_VALUE_RESULT_ERROR" if error == "empty" else "PATH_EVALUATION_ERROR",
-            f"cannot extract value from JSON: {error}",
-        )
+        if isinstance(error, Exception):
+            raise _not_evaluated(error)
+        raise trino_error("JSON_OUTPUT_CONVERSION_ERROR", f"conversion from JSON failed: {error}")
     return {"empty array": "[]", "empty object": "{}"}.get(how)
 
 
@@ -535,16 +545,16 @@ def query(
 ) -> str | None:
     try:
         items = _evaluated(x, path, passed)
-    except (PathRefused, JsonRefused):
-        return _handled(on_error, "error")
+    except (PathRefused, JsonRefused) as error:
+        return _handled(on_error, error)
     if not items:
-        return _handled(on_empty, "empty")
+        return _handled(on_empty, _NOTHING)
     if wrapper == "always" or (
         wrapper == "conditional" and (len(items) > 1 or not isinstance(items[0], (dict, list)))
     ):
         return dumps(items, ordered=False)
     if len(items) > 1:
-        return _handled(on_error, "error")
+        return _handled(on_error, _SEVERAL)
     if quotes == "omit" and isinstance(items[0], str):
         return items[0]
     return dumps(items[0], ordered=False)
@@ -554,12 +564,12 @@ def value(x: str, path: str, passed: str, on_empty: str, on_error: str) -> list[
     """[what it is, its text]: `value`, `empty`, `error` (a DEFAULT stands in), `null`."""
     try:
         items = _evaluated(x, path, passed)
-    except (PathRefused, JsonRefused):
-        return _other(on_error, "error")
+    except (PathRefused, JsonRefused) as error:
+        return _other(on_error, "error", error)
     if not items:
-        return _other(on_empty, "empty")
+        return _other(on_empty, "empty", _NOTHING)
     if len(items) > 1 or isinstance(items[0], (dict, list)):
-        return _other(on_error, "error")
+        return _other(on_error, "error", _SEVERAL if len(items) > 1 else _NO_SCALAR)
     if items[0] is None:
         return ["null", None]
     found = items[0]
@@ -572,7 +582,10 @@ def value(x: str, path: str, passed: str, on_empty: str, on_error: str) -> list[
     return ["value", _scalar_text(found), "varchar"]
 
 
-def _other(how: str, what: str) -> list[str | None]:
+def _other(how: str, what: str, problem: Exception | str) -> list[str | None]:
     if how == "error":
-        raise trino_error("JSON_VALUE_RESULT_ERROR", f"cannot extract SQL scalar from JSON: {what}")
+        if isinstance(problem, Exception):
+            raise _not_evaluated(problem)
+        message = f"cannot extract SQL scalar from JSON: {problem}"
+        raise trino_error("JSON_VALUE_RESULT_ERROR", message)
     return [what if how == "default" else "null", None]

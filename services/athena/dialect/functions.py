@@ -99,12 +99,30 @@ def _fits(given: Type, wanted: Type) -> bool:
     return coercion.accepts(given, wanted)
 
 
+#: Of functions that are bound by hand.
+_NUMBERS = (
+    "bigint",
+    "decimal(p,s)",
+    "double",
+    "interval day to second",
+    "interval year to month",
+    "real",
+)
+_SIGNATURES = {
+    "concat": "concat(E, array(E)) E, concat(array(E)) E, concat(array(E), E) E, concat(char(x), char(y)), concat(varbinary), concat(varchar)",
+    "contains": "contains(array(t), t) T:comparable, contains(varchar, ipaddress)",
+    "sum": ", ".join(f"sum({kind})" for kind in _NUMBERS),
+    "avg": ", ".join(f"avg({kind})" for kind in _NUMBERS),
+}
+
+
 def mismatch(
     b: Any, node: Any, name: str, args: Sequence[Typed], expected: Sequence[Sequence[Type]] = ()
 ) -> Exception:
     """`Unexpected parameters (varchar(1)) for function abs. Expected: abs(bigint), …`"""
     given = ", ".join(str(a.type) for a in args)
     wanted = ", ".join(f"{name}({', '.join(map(str, kinds))})" for kinds in expected)
+    wanted = wanted or _SIGNATURES.get(name, "")
     message = f"Unexpected parameters ({given}) for function {name}."
     error: Exception = b.refused(
         node, message + (f" Expected: {wanted}" if wanted else ""), "FUNCTION_NOT_FOUND"
@@ -132,9 +150,13 @@ def subscript(b: Any, node: Any, value: Typed, index: Typed) -> Typed:
     kind = value.type
     if kind.name == "row":
         if not isinstance(index.constant, int) or not 1 <= index.constant <= len(kind.args):
-            raise b.refused(
-                node, f"Invalid subscript {index.constant} for {kind}", "INVALID_FUNCTION_ARGUMENT"
-            )
+            problem = f"Invalid subscript {index.constant} for {kind}"
+            if isinstance(index.constant, int):
+                problem = f"Invalid subscript index: {index.constant}. ROW indices start at 1"
+                if index.constant > 0:
+                    problem = f"Subscript index out of bounds: {index.constant}, max value is {len(kind.args)}"
+            place = node.expressions[0] if node.expressions else node
+            raise b.refused(place, problem, "INVALID_FUNCTION_ARGUMENT")
         return Typed(f"({value.sql}).f{index.constant}", kind.args[index.constant - 1])
     if kind.name == "array" and coercion.accepts(index.type, t.BIGINT):
         return _array_subscript(b, node, value, index)

@@ -17,6 +17,7 @@ from services.athena.dialect.functions import (
 )
 from services.athena.dialect.json_casts import to_json
 from services.athena.dialect.typed import Scope, Typed, text
+from services.athena.errors import SqlRefused
 from services.athena.json_paths import EMPTY_SEQUENCE
 from services.athena.trino_types import Type
 
@@ -92,7 +93,11 @@ def _path(b: Any, node: Any) -> str:
         problem = f"missing {{'lax', 'strict'}} at '{first[0] if first else '<EOF>'}'"
         if first is not None and first[0][0].isalpha():
             problem = f"mismatched input '{first[0]}' expecting {{'lax', 'strict'}}"
-        raise b.refused(node, problem)
+        refused = b.refused(node, problem)
+        if refused.line is None or "\n" in path:
+            raise refused
+        inside = 1 + (first.start() if first else len(path))  # after the quote
+        raise SqlRefused(problem, refused.line, refused.column + inside)
     return path
 
 

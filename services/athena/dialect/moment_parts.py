@@ -79,7 +79,12 @@ def extract(b: Any, node: Any, field: str, value: Typed) -> Typed:
 
 
 def _bad_field(b: Any, node: Any, field: str, value: Typed) -> Exception:
-    error: Exception = b.refused(node, f"Cannot extract {field} from {value.type}", "TYPE_MISMATCH")
+    place, shown = node, field
+    if isinstance(node, exp.Extract):
+        place, shown = node.expression, field.upper()
+    error: Exception = b.refused(
+        place, f"Cannot extract {shown} from {value.type}", "TYPE_MISMATCH"
+    )
     return error
 
 

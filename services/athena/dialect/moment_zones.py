@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from sqlglot import exp
+
 from services.athena import trino_types as t
 from services.athena.dialect import coercion, expressions
 from services.athena.dialect.functions import function, mismatch, need, overloads, text_of
@@ -68,6 +70,14 @@ for _word, _bound in (
 def at_timezone(b: Any, node: Any, args: list[Typed]) -> Typed:
     need(b, node, "at_timezone", args, 2)
     value = args[0]
+    if isinstance(node, exp.AtTimeZone) and value.type.name in ("date", "unknown"):
+        raise b.refused(
+            node,
+            f"Type of value must be a time or timestamp with or without time zone (actual {value.type})",
+            "TYPE_MISMATCH",
+        )
+    if value.type.name in ("timestamp", ZONED) and value.type.precision > 6:
+        raise b.unsupported(node, f"{value.type} in another zone: more than 6 fractional digits")
     if value.type.name in ("timestamp", "date"):
         value = coercion.coerced(
             value, t.timestamp_tz(value.type.precision if value.type.name == "timestamp" else 0)

@@ -114,7 +114,12 @@ def _quantified(b: ExpressionBinder, operator: str, node: Any, scope: Scope) -> 
     column = b.fresh("c")
     converted = comparison.key(coercion.convert(column, inner.columns[0].type, kind), kind)
     left = comparison.key(coercion.coerced(value, kind).sql, kind)
-    sql = f"({left} {operator} {word} (SELECT {converted} FROM ({inner.sql}) AS {b.fresh('q')}({column})))"
+    values = f"FROM ({inner.sql}) AS {b.fresh('q')}({column})"
+    sql = f"({left} {operator} {word} (SELECT {converted} {values}))"
+    if (operator, word) in (("=", "ALL"), ("<>", "ANY")) and comparison.orderable(kind):
+        # Trino compares with the least and the greatest: where they differ, a NULL is no matter.
+        differ = f"(SELECT min({converted}) <> max({converted}) {values})"
+        sql = f"(CASE WHEN {differ} THEN {'false' if word == 'ALL' else 'true'} ELSE {sql} END)"
     return Typed(sql, t.BOOLEAN)
 
 

@@ -278,11 +278,14 @@ class QueryBinder(SelectListBinder):
         internal = ", ".join(self.fresh("c_") for _ in columns)
         # Trino unrolls the recursion as many times as it may go; one step more is its error.
         repeated = self.converted(step, kinds)
+        union = " UNION " if node.args.get("distinct", True) else " UNION ALL "
+        if not re.search(rf"\b{name}\b", repeated):  # another WITH has taken the name
+            return f"{name}({internal}) AS ({self.converted(anchor, kinds)}{union}{repeated})"
         parts = [f"{name}_0({internal}) AS MATERIALIZED ({self.converted(anchor, kinds)})"]
         for depth in range(_DEEPEST + 1):
             body = re.sub(rf"\b{name}\b", f"{name}_{depth}", repeated)
             parts.append(f"{name}_{depth + 1}({internal}) AS MATERIALIZED ({body})")
-        rows = " UNION ALL ".join(f"SELECT * FROM {name}_{d}" for d in range(_DEEPEST + 1))
+        rows = union.join(f"SELECT * FROM {name}_{d}" for d in range(_DEEPEST + 1))
         problem = self.fail(
             f"'NOT_SUPPORTED: Recursion depth limit exceeded ({_DEEPEST}). Use ''max_recursion_depth'' session property to modify the limit.'"
         )

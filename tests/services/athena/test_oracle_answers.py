@@ -40,7 +40,7 @@ def test_values_are_trinos_in_types_and_text(bench: Bench, group: str) -> None:
 
 @pytest.mark.parametrize("group", [
     "correlated", "grouping sets", "windows", "unnest", "lambdas", "rows", "coercions", "sets", "json queries",
-    "listagg", "decimals", "moments", "texts", "try and format",
+    "listagg", "decimals", "moments", "texts", "try and format", "values",
 ])  # fmt: skip
 def test_families_are_trinos_in_types_and_text(bench: Bench, group: str) -> None:
     assert _wrong(bench, group, oracle.FAMILIES, 10) == []
