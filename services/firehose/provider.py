@@ -13,6 +13,7 @@ from typing import Any
 from zlib import crc32
 
 import orjson
+from botocore.config import Config
 from localstack.aws.connect import connect_to
 from localstack.runtime import hooks
 from localstack.services.plugins import Service, aws_provider
@@ -26,6 +27,9 @@ from services.localstack.data_calls import DataAnswer, DataRequest, data_calls
 from services.localstack.direct_call import direct_call
 from services.localstack.running import Running, running
 
+#: A transform has five minutes, after which botocore would ask again.
+#: https://docs.aws.amazon.com/firehose/latest/dev/data-transformation.html
+_CONFIGS = {"lambda": Config(read_timeout=300, max_pool_connections=150)}
 JSON_TYPE = "application/x-amz-json-1.1"
 
 
@@ -56,7 +60,9 @@ def client_of(service: str, region: str, account_id: str) -> Any:
     """A client of the engine's own services."""
     if service == "s3":
         return DirectS3(region, account_id)
-    clients = connect_to(aws_access_key_id=account_id, region_name=region)
+    clients = connect_to(
+        aws_access_key_id=account_id, region_name=region, config=_CONFIGS.get(service)
+    )
     return getattr(clients, {"lambda": "lambda_"}.get(service, service))
 
 

@@ -158,7 +158,7 @@ def test_partitioning_is_not_switched_on_by_an_update(firehose: Firehose, refuse
         firehose.client.update_destination,
         DeliveryStreamName=name,
         CurrentDeliveryStreamVersionId="1",
-        DestinationId=DESTINATION_ID,
+        DestinationId=firehose.describe(name)["Destinations"][0]["DestinationId"],
         ExtendedS3DestinationUpdate={
             "Prefix": "!{partitionKeyFromQuery:k}/",
             "ErrorOutputPrefix": "errors/",
@@ -179,7 +179,8 @@ def test_a_backup_is_switched_on_by_an_update_but_not_off(
     firehose: Firehose, refused: Refused
 ) -> None:
     name = firehose.create(interval=300)
-    place = {"DeliveryStreamName": name, "DestinationId": DESTINATION_ID}
+    (described,) = firehose.describe(name)["Destinations"]
+    place = {"DeliveryStreamName": name, "DestinationId": described["DestinationId"]}
     firehose.client.update_destination(
         **place,
         CurrentDeliveryStreamVersionId="1",

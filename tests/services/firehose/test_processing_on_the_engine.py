@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.conftest import EngineUnderTest
-from tests.services.awslambda.functions import deploy, wait_until_active
+from tests.services.awslambda.functions import deploy, messages, wait_until_active
 from tests.services.firehose.lake import ROLE, Lake, processing, processor
 from tests.waiting import wait_until
 
@@ -164,3 +164,29 @@ def test_records_become_parquet_with_the_table_s_schema(lake: Lake) -> None:
     (failure,) = failures(lake, "errors/format-conversion-failed/")
     assert failure["dataCatalogTable"]["tableName"] == "events"
     assert base64.b64decode(failure["rawData"]) == b'{"n":"two"}'
+
+
+SLOW = """
+import time
+
+def handler(event, context):
+    print("asked")
+    time.sleep(65)
+    return {"records": [{**record, "result": "Ok"} for record in event["records"]]}
+"""
+
+
+@pytest.mark.slow
+def test_a_transform_may_take_more_than_a_minute_and_is_asked_once(lake: Lake) -> None:
+    client, logs = lake.engine.client("lambda"), lake.engine.client("logs")
+    name = deploy(client, SLOW, Timeout=120)
+    arn = client.get_function(FunctionName=name)["Configuration"]["FunctionArn"]
+    stream = lake.create(seconds=0, ProcessingConfiguration=processing(transform(arn)))
+    lake.put(stream, b"patience")
+    (key,) = wait_until(lake.object_keys, 150)
+    assert lake.body(key) == b"patience"
+
+    def asked() -> list[str]:
+        return [message for message in messages(logs, name) if "asked" in message]
+
+    assert len(wait_until(asked)) == 1
