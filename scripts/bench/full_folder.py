@@ -4,11 +4,12 @@
 
 Run by `scripts.bench.full_start`, in the engine's environment, on a folder whose engine is down
 and which holds one thing of each kind, called `SEED`. A copy has a name of the same length, so that
-it is the same bytes with the name replaced. All objects name one body.
+it is the same bytes with the name replaced. Each object has a body of its own, an empty file.
 """
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import sys
 from collections.abc import Iterator
@@ -61,29 +62,40 @@ def grow_service(file: Path, count: int) -> int:
                 )
         size = database.execute("SELECT sum(length(content)) FROM rows").fetchone()[0]
     database.close()
-    return int(size)
+    return int(size or 0)
 
 
-def grow_bucket(file: Path, count: int) -> None:
-    journal = Journal(file)
+def grow_bucket(folder: Path, count: int) -> None:
+    journal = Journal(folder / "journal.sqlite3")
     (seed,) = (row for row in journal.rows("object") if row.name == SEED)
+    (body,) = seed.bodies
+    for number in range(256):
+        (folder / "bodies" / f"{number:02x}").mkdir(exist_ok=True)
     for first in range(1, count, BATCH):
-        journal.write(
-            Row(
-                "object",
-                seed.bucket,
-                name(number),
-                seed.content.replace(SEED.encode(), name(number).encode()),
-                seed.bodies,
-            )
-            for number in range(first, min(first + BATCH, count))
-        )
+        numbers = range(first, min(first + BATCH, count))
+        journal.write(_object(seed, body, number) for number in numbers)
+        for number in numbers:
+            named = _body(body, number)
+            os.close(os.open(folder / "bodies" / named[:2] / named, os.O_CREAT, 0o600))
     journal.close()
+
+
+def _object(seed: Row, body: str, number: int) -> Row:
+    own = _body(body, number)
+    content = seed.content.replace(SEED.encode(), name(number).encode())
+    return Row(
+        "object", seed.bucket, name(number), content.replace(body.encode(), own.encode()), (own,)
+    )
+
+
+def _body(seed: str, number: int) -> str:
+    """A thousand bodies after each other in one of 256 folders, as engines write them."""
+    return f"{number // 1000 % 256:02x}{seed[2:-7]}{number:07d}"
 
 
 def main() -> None:
     folder, (objects, others, functions) = Path(sys.argv[1]), map(int, sys.argv[2:])
-    grow_bucket(folder / "s3" / "journal.sqlite3", objects)
+    grow_bucket(folder / "s3", objects)
     for file in sorted((folder / "state").glob("*.sqlite3")):
         size = grow_service(file, functions if file.stem == "lambda" else others)
         print(f"{file.stem}: {size / 1e6:.1f} MB")

@@ -52,6 +52,9 @@ def first_answers(url: str) -> dict[str, Callable[[], Any]]:
     """The first call of each service, and what it counts."""
     return {
         "s3": lambda: connect("s3", url).list_objects_v2(Bucket="full")["KeyCount"],
+        "s3 again, in the middle": lambda: connect("s3", url).list_objects_v2(
+            Bucket="full", StartAfter="seed-0005000"
+        )["KeyCount"],
         "sns": lambda: connect("sns", url).list_topics()["Topics"],
         "sqs": lambda: connect("sqs", url).list_queues(MaxResults=1000)["QueueUrls"],
         "iam": lambda: connect("iam", url).list_users()["Users"],

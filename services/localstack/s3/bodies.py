@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import itertools
+import os
 import threading
 import time
 import uuid
@@ -101,9 +102,11 @@ class BodyStore(S3ObjectStore):
 
     def remove_all_but(self, named: set[str]) -> None:
         """After a crash: files that were written and never named."""
-        for file in self._root.glob("??/*"):
-            if file.name not in named and file.name not in (self._new or ()):
-                file.unlink(missing_ok=True)
+        new = self._new or ()
+        for folder in self._root.glob("??"):
+            for name in os.listdir(folder):
+                if name not in named and name not in new:
+                    (folder / name).unlink(missing_ok=True)
         self._new = None
 
 

@@ -132,10 +132,20 @@ class Journal:
         return found[0] if found else None
 
     def bodies(self) -> set[str]:
-        """Every body that some row names."""
-        with self._lock:
-            found = self._database.execute("SELECT bodies FROM rows WHERE bodies != ''").fetchall()
-        return {body for (bodies,) in found for body in bodies.split()}
+        """Every body that some row names. Others may read and write meanwhile: what is written
+        then comes last, so that it is not missed."""
+        named: set[str] = set()
+        last = -1
+        while found := self._bodies_after(last):
+            named.update(body for _, bodies in found for body in bodies.split())
+            last = found[-1][0]
+        return named
+
+    def _bodies_after(self, last: int) -> list[tuple[int, str]]:
+        with self._reading_lock:
+            return self._reading.execute(
+                "SELECT rowid, bodies FROM rows WHERE rowid > ? ORDER BY rowid LIMIT 5000", (last,)
+            ).fetchall()
 
     def close(self) -> None:
         with self._lock, self._reading_lock:
