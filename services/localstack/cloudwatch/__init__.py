@@ -1,0 +1,1 @@
+"""CloudWatch, whose metrics are told apart by all of their dimensions."""
