@@ -266,6 +266,7 @@ def test_compressed_text_is_opened(shared: AthenaInMemory, suffix: str, compress
         (b"this is no gzip", "Not in GZIP format"),
         (gzip.compress(b'{"a": 1}' * 100)[:-12], "Unexpected end of ZLIB input stream"),
     ],
+    ids=["no gzip", "cut off"],
 )
 def test_a_broken_gzip_object_fails_the_query_by_its_name(
     shared: AthenaInMemory, body: bytes, words: str
