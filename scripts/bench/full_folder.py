@@ -1,15 +1,17 @@
 """Makes many things of one each in a data folder, in the form that engines write.
 
-    .engine/venv/bin/python -m scripts.bench.full_folder FOLDER OBJECTS OTHERS FUNCTIONS
+    .engine/venv/bin/python -m scripts.bench.full_folder FOLDER OBJECTS OTHERS FUNCTIONS QUERY
 
 Run by `scripts.bench.full_start`, in the engine's environment, on a folder whose engine is down
 and which holds one thing of each kind, called `SEED`. A copy has a name of the same length, so that
-it is the same bytes with the name replaced. Each object has a body of its own, an empty file.
+it is the same bytes with the name replaced; QUERY is the ID of the one query. Each object has a
+body of its own, an empty file.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import sys
 from collections.abc import Iterator
@@ -93,9 +95,38 @@ def _body(seed: str, number: int) -> str:
     return f"{number // 1000 % 256:02x}{seed[2:-7]}{number:07d}"
 
 
+def grow_code(folder: Path, count: int) -> None:
+    """The unpacked code of functions; their archives are read again only when it is missing."""
+    for code in list(folder.glob(f"lambda/code/*/{SEED}*")):
+        for number in range(1, count):
+            shutil.copytree(code, code.with_name(code.name.replace(SEED, name(number))))
+
+
+def grow_table(file: Path, count: int, seed: str = SEED) -> None:
+    """Rows of texts and numbers: Glue's catalog, Athena's history."""
+    with sqlite3.connect(file) as database:
+        for row in database.execute("SELECT * FROM thing").fetchall():
+            if any(seed in value for value in row if isinstance(value, str)):
+                marks = ", ".join("?" * len(row))
+                database.executemany(
+                    f"INSERT INTO thing VALUES ({marks})",
+                    ([_renamed(v, seed, number) for v in row] for number in range(1, count)),
+                )
+    database.close()
+
+
+def _renamed(value: Any, seed: str, number: int) -> Any:
+    """The last seven characters are a number."""
+    return value.replace(seed, f"{seed[:-7]}{number:07d}") if isinstance(value, str) else value
+
+
 def main() -> None:
-    folder, (objects, others, functions) = Path(sys.argv[1]), map(int, sys.argv[2:])
+    folder, query = Path(sys.argv[1]), sys.argv[5]
+    objects, others, functions = map(int, sys.argv[2:5])
     grow_bucket(folder / "s3", objects)
+    grow_code(folder, functions)
+    grow_table(folder / "glue" / "catalog.sqlite", others)
+    grow_table(folder / "athena" / "state.sqlite", others, query)
     for file in sorted((folder / "state").glob("*.sqlite3")):
         size = grow_service(file, functions if file.stem == "lambda" else others)
         print(f"{file.stem}: {size / 1e6:.1f} MB")

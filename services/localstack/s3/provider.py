@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from localstack.runtime import hooks
-from localstack.services.plugins import Service, aws_provider
+from localstack.services.plugins import SERVICE_PLUGINS, Service, aws_provider
 
 from services.localstack.running import running
 from services.localstack.s3.journal import Journal, JournalRefused
@@ -21,6 +21,9 @@ from services.localstack.state.set_aside import set_aside
 
 LOG = logging.getLogger(__name__)
 
+JOURNAL = "journal.sqlite3"
+#: Files that nobody names are looked for so long after S3's start.
+TIDY_AFTER_SECONDS = 5.0
 #: Calls that change nothing.
 READING = ("Get", "List", "Head", "Select")
 #: What reading a damaged or foreign journal raises.
@@ -59,7 +62,7 @@ def _durable() -> Any:
 
     from services.localstack.s3.bodies import BodyStore
 
-    folder = running().settings.data_dir / "s3"
+    folder = _folder()
     try:
         memory = _load(folder)
     except UNREADABLE as why:
@@ -69,10 +72,13 @@ def _durable() -> Any:
     if is_kept():
         notifications(running()).watch()
     store = BodyStore(folder / "bodies")
-    # Millions of files take a while to look through: nobody waits for it.
-    threading.Thread(
-        target=lambda: store.remove_all_but(memory.journal.bodies()), name="s3-tidy", daemon=True
-    ).start()
+    # Millions of files take a while to look through: nobody waits for it, nor shares a processor
+    # with it while the services start.
+    tidy = threading.Timer(
+        TIDY_AFTER_SECONDS, lambda: store.remove_all_but(memory.journal.bodies())
+    )
+    tidy.name, tidy.daemon = "s3-tidy", True
+    tidy.start()
 
     def save(chain: Any, context: Any, response: Any) -> None:
         operation = context.operation
@@ -93,11 +99,24 @@ def _durable() -> Any:
 
 @hooks.on_infra_ready()
 def go_on_notifying() -> None:
-    """What a former engine did not get to is sent, without waiting for a call to S3."""
-    is_durable = running().settings.object_storage != "memory" and is_kept()
-    if is_durable and keeper().file_of(NAME).exists():
+    """Objects of a former engine are at hand, and the notifications that it did not get to are
+    sent, without waiting for a call to S3."""
+    if running().settings.object_storage == "memory":
+        return
+    if (_folder() / JOURNAL).exists():
+        threading.Thread(target=_start, name="s3-starts", daemon=True).start()
+    if is_kept() and keeper().file_of(NAME).exists():
         waiting = notifications(running())
         threading.Thread(target=waiting.go_on, name="s3-goes-on", daemon=True).start()
+
+
+def _start() -> None:
+    """Beside other services, and before a first call that would wait for it."""
+    SERVICE_PLUGINS.require("s3")
+
+
+def _folder() -> Path:
+    return running().settings.data_dir / "s3"
 
 
 def _load(folder: Path) -> Any:
@@ -107,6 +126,6 @@ def _load(folder: Path) -> Any:
 
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     sync = running().settings.stream_sync == "always"
-    memory = Memory(s3_stores, Journal(folder / "journal.sqlite3", sync=sync))
+    memory = Memory(s3_stores, Journal(folder / JOURNAL, sync=sync))
     memory.load()
     return memory

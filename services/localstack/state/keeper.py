@@ -34,6 +34,8 @@ BUSY_SECONDS = 0.1
 #: Looking at an idle service may take this share of a processor, and happens this often at most.
 IDLE_SHARE = 0.001
 IDLE_SECONDS = 2.0
+#: A service that was just brought back is looked at after so long, unless a call changes it.
+FIRST_LOOK_SECONDS = 5.0
 #: Another thread may change what is written; then it is written again.
 ATTEMPTS = 5
 
@@ -117,6 +119,9 @@ class Keeper:
             file.close()
             raise
         loaded.marks = marks_of(rows)
+        if rows and not kept.is_busy():
+            # To compare, everything that was just read would be pickled: not while others start.
+            loaded.next_look = time.monotonic() + FIRST_LOOK_SECONDS
         return loaded
 
     def own[T](self, name: str, bring_back: Callable[[StateRows], T]) -> T:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import uuid
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from services.localstack.environment import ENGINE_PYTHON, ROOT
 from tests.waiting import OFTEN
 
 WAIT = {"WaiterConfig": OFTEN}
@@ -75,3 +77,21 @@ def test_an_unknown_type_is_refused_by_name_before_there_is_a_stack(engine: Any)
     assert "Unrecognized resource types: [AWS::No::Thing]" in error["Message"]
     with pytest.raises(ClientError, match="does not exist"):
         cloudformation.describe_stacks(StackName=stack)
+
+
+PLUG_INS = """
+import sys
+from importlib.metadata import entry_points
+for group in ("localstack.aws.provider", "localstack.cloudformation.resource_providers"):
+    for each in entry_points(group=group):
+        if each.value.startswith("services."):
+            each.load()
+print(*sorted({"samtranslator", "duckdb", "pyarrow"} & set(sys.modules)))
+"""
+
+
+def test_what_is_read_at_the_first_call_to_any_service_does_not_import_engines() -> None:
+    read = subprocess.run(
+        [str(ENGINE_PYTHON), "-c", PLUG_INS], check=True, cwd=ROOT, capture_output=True, text=True
+    )
+    assert read.stdout.split() == []

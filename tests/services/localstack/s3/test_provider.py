@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +49,11 @@ def fill(s3: Any) -> dict[str, Any]:
     return {"version": version, "upload": upload, "etag": part["ETag"]}
 
 
+def state_of_service(engine: Engine, name: str) -> Any:
+    with urllib.request.urlopen(f"{engine.endpoint_url}/_localstack/health") as health:
+        return json.load(health)["services"][name]
+
+
 def kill(engine: Engine) -> None:
     os.kill(engine.pid, signal.SIGKILL)
     engine.stop()
@@ -86,10 +93,13 @@ def test_everything_in_s3_survives_kill_9(tmp_path: Path) -> None:
         kill(engine)
 
     with start(settings) as engine:
+        # Without being asked for: a first call does not wait for it.
+        wait_until(lambda: state_of_service(engine, "s3") == "running")
         s3 = connect("s3", engine.endpoint_url)
         assert body(s3, "plain", "large") == PART + b"end"
-        bodies = [f for f in (settings.data_dir / "s3" / "bodies").glob("??/*") if f.is_file()]
-        assert len(bodies) == 33 + 2, "files that no object names are removed at the start"
+        bodies = settings.data_dir / "s3" / "bodies"
+        # Files that no object names are removed a while after the start.
+        wait_until(lambda: sum(f.is_file() for f in bodies.glob("??/*")) == 33 + 2)
         for key in [o["Key"] for o in s3.list_objects_v2(Bucket="plain")["Contents"]]:
             s3.delete_object(Bucket="plain", Key=key)
         s3.delete_bucket(Bucket="plain")

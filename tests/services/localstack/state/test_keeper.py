@@ -92,6 +92,33 @@ def test_a_call_after_which_something_goes_on_is_looked_after_at_once(tmp_path: 
     keeper.close()
 
 
+def test_what_was_just_brought_back_is_not_written_down_while_services_start(
+    tmp_path: Path,
+) -> None:
+    keeper, notes = kept(tmp_path)
+    notes.values["a"] = 1
+    keeper.changed("notes")
+    keeper.close()
+    again, brought_back = kept(tmp_path)
+    assert again.next_look("notes") > time.monotonic() + IDLE_SECONDS
+    brought_back.values["a"] = 2
+    again.changed("notes")
+    assert on_disk(tmp_path) == {"store/a": 2}, "a call's change does not wait for the look"
+    again.close()
+
+
+def test_what_goes_on_at_once_is_looked_at_at_once(tmp_path: Path) -> None:
+    keeper, notes = kept(tmp_path)
+    notes.values["a"] = 1
+    keeper.changed("notes")
+    keeper.close()
+    again, running = Keeper(tmp_path, MADE_BY), Notes()
+    running.busy = True
+    again.load("notes", running)
+    assert again.next_look("notes") <= time.monotonic() + 2 * BUSY_SECONDS
+    again.close()
+
+
 def test_what_cannot_be_read_is_set_aside_and_the_service_starts_empty(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
