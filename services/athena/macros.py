@@ -48,9 +48,19 @@ CREATE MACRO athena_first_of(m) AS CASE WHEN len(list_distinct(m.k)) = len(m.k) 
     lambda _mp: m.e[_mp])) END;
 CREATE MACRO athena_first_of_keys(entries) AS list_transform(
   [{'e': entries, 'k': list_transform(entries, lambda _my: _my.key)}], lambda _mm: athena_first_of(_mm))[1];
-CREATE MACRO athena_multimap(entries) AS map_from_entries(list_transform(
-  athena_distinct(list_transform(entries, lambda _mx: _mx.key)), lambda _mk: {'key': _mk, 'value':
-  list_transform(list_filter(entries, lambda _mx: _mx.key = _mk), lambda _mx: _mx.value)}));
+-- Sorted by key and place, each key's values lie side by side; a captured list is never cut, which would copy it.
+CREATE MACRO athena_key_groups(m) AS map_from_entries(list_transform(
+  list_sort(list_transform(m.starts, lambda _mp, _mi: {'first': m.entries[_mp].place, 'start': _mp,
+    'past': CASE WHEN _mi < len(m.starts) THEN m.starts[_mi + 1] ELSE len(m.entries) + 1 END})),
+  lambda _mg: {'key': m.entries[_mg.start].key, 'value': list_select(m.items, range(_mg.start, _mg.past))}));
+CREATE MACRO athena_sorted_multimap(entries) AS list_transform([{'entries': entries,
+  'items': list_transform(entries, lambda _mx: _mx.value),
+  'starts': list_filter(list_transform(entries, lambda _mx, _mi:
+    CASE WHEN _mi = 1 OR entries[_mi - 1].key IS DISTINCT FROM _mx.key THEN _mi END), lambda _mi: _mi IS NOT NULL)}],
+  lambda _mm: athena_key_groups(_mm))[1];
+CREATE MACRO athena_multimap(entries) AS list_transform(
+  [list_sort(list_transform(entries, lambda _mx, _mi: {'key': _mx.key, 'place': _mi, 'value': _mx.value}))],
+  lambda _ml: athena_sorted_multimap(_ml))[1];
 CREATE MACRO athena_divide(x, y) AS CASE WHEN y = 0 THEN CASE WHEN x = 0 OR isnan(x) THEN CAST('NaN' AS DOUBLE)
   WHEN (x > 0) = NOT signbit(y) THEN CAST('Infinity' AS DOUBLE) ELSE CAST('-Infinity' AS DOUBLE) END ELSE x / y END;
 CREATE MACRO athena_fmod(x, y) AS CASE WHEN x IS NULL OR y IS NULL THEN NULL WHEN y = 0 OR isinf(x) THEN CAST('NaN' AS DOUBLE) WHEN isinf(y) THEN x ELSE x % y END;

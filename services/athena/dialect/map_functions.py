@@ -96,14 +96,11 @@ def multimap_from_entries(b: Any, node: Any, args: list[Typed]) -> Typed:
             )
         raise mismatch(b, node, "multimap_from_entries", args)
     key, value = x.type.args[0].args
-    v, k = b.fresh("_x"), b.fresh("_k")
+    v = b.fresh("_x")
     null = b.fail("'INVALID_FUNCTION_ARGUMENT: map entry cannot be null'")
     null_key = b.fail("'INVALID_FUNCTION_ARGUMENT: map key cannot be null'")
-    keys = f"athena_distinct(list_transform({x.sql}, lambda {v}: {v}.f1))"
-    of_key = f"list_transform(list_filter({x.sql}, lambda {v}: {v}.f1 = {k}), lambda {v}: {v}.f2)"
-    made = (
-        f"map_from_entries(list_transform({keys}, lambda {k}: {{'key': {k}, 'value': {of_key}}}))"
-    )
+    entries = f"list_transform({x.sql}, lambda {v}: {{'key': {v}.f1, 'value': {v}.f2}})"
+    made = f"athena_multimap({entries})"
     sql = f"CASE WHEN len(list_filter({x.sql}, lambda {v}: {v} IS NULL)) > 0 THEN {null} WHEN len(list_filter({x.sql}, lambda {v}: {v}.f1 IS NULL)) > 0 THEN {null_key} ELSE {made} END"
     return Typed(sql, t.map_of(key, t.array(value)))
 
