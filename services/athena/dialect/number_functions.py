@@ -10,7 +10,7 @@ from sqlglot import exp
 from services.athena import trino_types as t
 from services.athena.dialect import coercion, comparison, expressions
 from services.athena.dialect.functions import function, mismatch, need, overloads
-from services.athena.dialect.typed import Scope, Typed, once
+from services.athena.dialect.typed import Scope, Typed, once, text
 from services.athena.trino_types import Type, duck_type
 
 _LEAST = {
@@ -414,11 +414,16 @@ def random(b: Any, node: Any, args: list[Typed]) -> Typed:
     if not args:
         return Typed("random()", t.DOUBLE)
     values = b.unify(args, node)
-    if values[0].type.name == "decimal" or not coercion.is_numeric(values[0].type):
+    if not coercion.is_integer(values[0].type):
         raise mismatch(b, node, "random", args)
     kind = values[0].type
     low, high = ("0", values[0].sql) if len(args) == 1 else (values[0].sql, values[1].sql)
-    return Typed(f"CAST(floor({low} + random() * ({high} - {low})) AS {duck_type(kind)})", kind)
+    rule = (
+        "bound must be positive" if len(args) == 1 else "start value must be less than stop value"
+    )
+    problem = f"CAST({b.fail(text(f'INVALID_FUNCTION_ARGUMENT: {rule}'))} AS {duck_type(kind)})"
+    drawn = f"CAST(floor({low} + random() * ({high} - {low})) AS {duck_type(kind)})"
+    return Typed(f"CASE WHEN {low} >= {high} THEN {problem} ELSE {drawn} END", kind)
 
 
 @function("width_bucket")

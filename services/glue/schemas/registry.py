@@ -352,7 +352,8 @@ def _numbered(catalog: Catalog, schema: Answer, wanted: Request) -> Answer:
     if not latest and not number:
         raise invalid_input("One of version number (or) latest version is required.")
     versions = dict(_versions(catalog, schema))
-    key = max(versions, default="") if latest else _key(number)
+    good = (key for key, version in versions.items() if version["Status"] != "FAILURE")
+    key = max(good, default="") if latest else _key(number)
     if key not in versions:
         raise not_found(
             f"Schema version is not found. {_names(schema)}, VersionNumber: {number or 'null'}, "

@@ -289,3 +289,18 @@ def test_a_partition_without_objects_gives_no_rows_and_one_without_a_bucket_fail
     athena.run("ALTER TABLE w ADD PARTITION (d='2') LOCATION 's3://nowhere/w/'")
     assert athena.rows("SELECT count(*) FROM w WHERE d = '1'") == [["0"]]
     assert "NoSuchBucket" in athena.reason("SELECT count(*) FROM w")
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        ("random(-1)", "INVALID_FUNCTION_ARGUMENT: bound must be positive"),
+        ("random(0)", "INVALID_FUNCTION_ARGUMENT: bound must be positive"),
+        ("rand(5, 5)", "INVALID_FUNCTION_ARGUMENT: start value must be less than stop value"),
+        ("random(1.5e0)", "Unexpected parameters (double) for function random"),
+    ],
+)
+def test_a_random_number_needs_a_whole_range(shared: AthenaInMemory, call: str, words: str) -> None:
+    assert words in shared.reason(f"SELECT {call}")
+    rows = shared.rows("SELECT random(1), random(7, 8), random(CAST(NULL AS integer)) IS NULL")
+    assert rows == [["0", "7", "true"]]

@@ -61,6 +61,8 @@ def test_a_version_that_breaks_the_promise_is_a_failure(glue: Any, schema: dict[
     assert (wider["VersionNumber"], wider["Status"]) == (2, "AVAILABLE")
     broken = glue.register_schema_version(SchemaId=schema, SchemaDefinition=BROKEN)
     assert (broken["VersionNumber"], broken["Status"]) == (3, "FAILURE")
+    latest = glue.get_schema_version(SchemaId=schema, SchemaVersionNumber={"LatestVersion": True})
+    assert (latest["VersionNumber"], latest["Status"]) == (2, "AVAILABLE")
     again = glue.register_schema_version(
         SchemaId=schema, SchemaDefinition=json.dumps(json.loads(WIDER), indent=2)
     )
