@@ -13,7 +13,6 @@ from services.athena.errors import (
     QueryCancelled,
     QueryFailed,
     SqlNotSupported,
-    SqlRefused,
 )
 from services.athena.execution_engine import QueryContext
 
@@ -21,22 +20,12 @@ from services.athena.execution_engine import QueryContext
 def position(node: Any) -> tuple[int | None, int | None]:
     """Line and column (from 1) of the leftmost identifier or function name below a node."""
     best: tuple[int, int, int] | None = None
-    for found in node.find_all(object) if False else node.walk():
+    for found in node.walk():
         meta = found.meta
         if "line" in meta and (best is None or meta["start"] < best[0]):
             width = meta["end"] - meta["start"]
             best = (meta["start"], meta["line"], meta["col"] - width)
     return (best[1], best[2]) if best else (None, None)
-
-
-def syntax_error(error: Any) -> SqlRefused:
-    """`line 1:8: mismatched input 'x'`."""
-    found = (getattr(error, "errors", None) or [{}])[0]
-    word = found.get("highlight") or ""
-    line, column = found.get("line"), found.get("col")
-    if line is None:
-        return SqlRefused(re.sub(r"\s+", " ", str(error))[:300], 1, 1)
-    return SqlRefused(f"mismatched input '{word or '<EOF>'}'", line, max(1, column - len(word)))
 
 
 _MARKED = re.compile(r"\[\[(.*?)\]\]", re.DOTALL)

@@ -1,11 +1,11 @@
-"""Objects in S3 as queries need them: list, read, write; straight or through any boto3 client."""
+"""Objects in S3 as queries need them: list, read, write."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from services.athena.errors import QueryFailed
 
@@ -83,65 +83,6 @@ def folder(location: str) -> tuple[str, str]:
     """As split_location; the prefix ends in `/` unless it is empty."""
     bucket, prefix = split_location(location)
     return bucket, prefix if not prefix or prefix.endswith("/") else prefix + "/"
-
-
-class BotoObjectStore:
-    """Through a boto3 S3 client: any engine, or AWS."""
-
-    def __init__(self, client: Any) -> None:
-        self._client = client
-
-    def list(self, bucket: str, prefix: str) -> list[StoredObject]:
-        found = []
-        try:
-            pages = self._client.get_paginator("list_objects_v2").paginate(
-                Bucket=bucket, Prefix=prefix
-            )
-            for page in pages:
-                for entry in page.get("Contents", []):
-                    etag, modified = entry["ETag"].strip('"'), entry["LastModified"].timestamp()
-                    found.append(StoredObject(bucket, entry["Key"], entry["Size"], etag, modified))
-        except self._client.exceptions.NoSuchBucket:
-            raise BucketMissing(bucket) from None
-        return found
-
-    def read(self, bucket: str, key: str) -> bytes:
-        return self._got(bucket, key)
-
-    def read_range(self, bucket: str, key: str, start: int, size: int) -> bytes:
-        try:
-            return self._got(bucket, key, Range=f"bytes={start}-{start + size - 1}")
-        except self._client.exceptions.ClientError as error:
-            if error.response["Error"]["Code"] == "InvalidRange":  # nothing is left
-                return b""
-            raise
-
-    def _got(self, bucket: str, key: str, **more: Any) -> bytes:
-        try:
-            body: bytes = self._client.get_object(Bucket=bucket, Key=key, **more)["Body"].read()
-        except self._client.exceptions.NoSuchKey:
-            raise ObjectMissing(bucket, key) from None
-        except self._client.exceptions.NoSuchBucket:
-            raise BucketMissing(bucket) from None
-        return body
-
-    def link(self, found: StoredObject, path: Path) -> bool:
-        return False
-
-    def write(self, bucket: str, key: str, body: bytes | Path, content_type: str = "") -> None:
-        more = {"ContentType": content_type} if content_type else {}
-        try:
-            if isinstance(body, Path):
-                with body.open("rb") as file:
-                    self._client.put_object(Bucket=bucket, Key=key, Body=file, **more)
-            else:
-                self._client.put_object(Bucket=bucket, Key=key, Body=body, **more)
-        except self._client.exceptions.NoSuchBucket:
-            raise BucketMissing(bucket) from None
-
-    def delete(self, bucket: str, keys: Iterable[str]) -> None:
-        for key in keys:
-            self._client.delete_object(Bucket=bucket, Key=key)
 
 
 class MemoryObjectStore:

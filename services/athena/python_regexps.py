@@ -26,7 +26,7 @@ def _python_pattern(pattern: str) -> str:
     )
     pattern = re.sub(
         r"\\p\{(Alpha|Digit|Alnum|Punct|Space|Upper|Lower|Blank|Cntrl|XDigit|Graph|Print)\}",
-        lambda f: f"[[:{f[1].lower()}:]]" if False else rf"\p{{posix_{f[1].lower()}}}",
+        lambda f: rf"\p{{posix_{f[1].lower()}}}",
         pattern,
     )
     return (

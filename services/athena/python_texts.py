@@ -204,7 +204,7 @@ def _pairs(x: str, entries: str, pair: str) -> list[tuple[str, str]]:
 
 def from_utf8(x: bytes, new: str | None) -> str:
     if new is None or new == "":
-        return x.decode("utf-8", "replace") if new is None else x.decode("utf-8", "ignore")
+        return x.decode("utf-8", "replace" if new is None else "ignore")
     if len(new) > 1:
         raise invalid_argument("Replacement character string must empty or a single character")
     return x.decode("utf-8", "replace").replace("\ufffd", new)

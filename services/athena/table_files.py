@@ -34,9 +34,6 @@ class PartitionFilter:
     keep: Callable[[Sequence[Values]], list[Values]] | None = None
 
 
-NO_FILTER = PartitionFilter({})
-
-
 def column_types(entries: Iterable[Shape]) -> dict[str, Type]:
     """Glue's columns as Trino types. Raises QueryFailed for an unknown type."""
     found = {}
@@ -209,7 +206,3 @@ def is_view(table: Shape) -> bool:
 def is_iceberg(table: Shape) -> bool:
     kind: str = (table.get("Parameters") or {}).get("table_type", "")
     return kind.upper() == "ICEBERG"
-
-
-def stored_format(table: Shape) -> str:
-    return table_format.reader(table.get("StorageDescriptor") or {})

@@ -188,11 +188,6 @@ class Translator:
         return information_schema.rows_source(list(keys.items()), rows)
 
 
-def output_types(query: Query) -> list[tuple[str, Type]]:
-    """Names and types of the answer's columns; a name that comes twice is refused by CTAS."""
-    return [(c.name, c.type) for c in query.columns]
-
-
 def unique_names(query: Query) -> None:
     """CTAS and views need each column named once. Raises SqlRefused."""
     seen: set[str] = set()

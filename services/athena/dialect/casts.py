@@ -126,10 +126,6 @@ def _out_of_range(sql: str, wanted: Type, lenient: int) -> str:
     return fail(f"'NUMERIC_VALUE_OUT_OF_RANGE: Out of range for {wanted.name}: ' || {sql}", lenient)
 
 
-def _text_value(sql: str, given: Type) -> str:
-    return sql
-
-
 def _boolean(sql: str, given: Type, wanted: Type, lenient: int) -> str:
     if given.name == "varchar":
         return (

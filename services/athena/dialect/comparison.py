@@ -140,7 +140,3 @@ def distinct(a: str, b: str, kind: Type) -> str:
 
 def orderable(kind: Type) -> bool:
     return kind.name not in ("map", "json", "unknown") and all(orderable(x) for x in kind.args)
-
-
-def comparable(kind: Type) -> bool:
-    return True

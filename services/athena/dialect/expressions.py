@@ -83,7 +83,6 @@ class ExpressionBinder:
         self.in_aggregate = False
         #: Columns met outside aggregates that no grouping expression holds.
         self.ungrouped: list[str] = []
-        self.window_depth = 0
         #: The row pattern whose expressions are bound just now.
         self.pattern: Any = None
 

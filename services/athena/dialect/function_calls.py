@@ -9,7 +9,9 @@ from typing import Any
 from sqlglot import exp
 
 from services.athena import trino_types as t
-from services.athena.dialect import (
+
+# Importing the families of functions fills the tables.
+from services.athena.dialect import (  # noqa: F401
     aggregate_functions,
     array_functions,
     binary_functions,
@@ -43,14 +45,6 @@ from services.athena.dialect.typed import Scope, Typed
 from services.athena.errors import SqlNotSupported
 from services.athena.python_texts import LONGEST_LIST
 from services.athena.trino_types import Type
-
-#: Imported because importing them fills the tables.
-FAMILIES = (
-    literal_nodes, predicates, form_nodes,
-    aggregate_functions, array_functions, binary_functions, json_functions, map_functions,
-    moment_parts, moment_texts, moment_units, number_functions, text_functions,
-)  # fmt: skip
-
 
 _TOO_LONG = f"'EXCEEDED_FUNCTION_MEMORY_LIMIT: Concatenated string has the length in bytes larger than the maximum output length {LONGEST_LIST}'"
 

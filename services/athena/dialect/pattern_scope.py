@@ -61,7 +61,6 @@ class PatternScope:
     used: dict[int, dict[str, Type]] = field(default_factory=dict)
     aggregates: list[Aggregated] = field(default_factory=list)
     numbered: bool = False
-    queried: bool = False
     _navigation: _Navigation | None = None
     _aggregate: dict[str, Any] | None = None
 
@@ -285,7 +284,7 @@ class PatternScope:
 
     def _query(self, b: Any, node: Any) -> Typed:
         """A sub-query sees neither the pattern nor its rows."""
-        b.pattern, self.queried = None, True
+        b.pattern = None
         try:
             return b.bind(node, Scope(parent=self.columns.parent))  # type: ignore[no-any-return]
         finally:

@@ -54,7 +54,6 @@ class QueryBinder(SelectListBinder):
         pattern, self.pattern = self.pattern, None
         if pattern is not None:
             scope = Scope(parent=scope.parent)
-            pattern.queried = True
         outer = scope
         if self.grouped and not self.in_aggregate:
             outer = self._grouped_scope(scope)

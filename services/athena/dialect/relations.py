@@ -211,7 +211,7 @@ class RelationBinder(ExpressionBinder):
                 return f"({sql})" if " JOIN " in sql else sql
         query = self.query(
             exp.Subquery(
-                this=node.this.copy() if False else node.this,
+                this=node.this,
                 **{k: node.args.get(k) for k in ("order", "limit", "offset", "with_")},
             ),
             scope.parent,
