@@ -175,9 +175,7 @@ def date_parse(b: Any, node: Any, args: list[Typed]) -> Typed:
     x, pattern = text_of(b, node, args[0]), text_of(b, node, args[1])
     moment = f"athena_date_parse({x}, {pattern})"
     if reader := _reader(args[1], native_moments.mysql_reader):
-        moment = once(
-            x, lambda v: f"coalesce({_native(v, reader)}, athena_date_parse({v}, {pattern}))"
-        )
+        moment = once(x, lambda v: f"coalesce({reader.sql(v)}, athena_date_parse({v}, {pattern}))")
     return Typed(f"date_trunc('millisecond', {moment})", t.timestamp(3))
 
 
@@ -185,13 +183,6 @@ def _reader(
     pattern: Typed, find: Callable[[str], native_moments.Reader | None]
 ) -> native_moments.Reader | None:
     return find(pattern.constant) if isinstance(pattern.constant, str) else None
-
-
-def _native(v: str, reader: native_moments.Reader) -> str:
-    """The moment of a text, or NULL where Python is to be asked."""
-    return (
-        f"CASE WHEN {v} GLOB {text(reader.glob)} THEN try_strptime({v}, {text(reader.format)}) END"
-    )
 
 
 @function("parse_datetime")
@@ -204,7 +195,7 @@ def parse_datetime(b: Any, node: Any, args: list[Typed]) -> Typed:
         return Typed(asked.format(x, pattern), t.timestamp_tz(3))
 
     def utc(v: str) -> str:
-        return f"coalesce({_native(v, reader)}, ({asked.format(v, pattern)}).t)"
+        return f"coalesce({reader.sql(v)}, ({asked.format(v, pattern)}).t)"
 
     zoned = once(x, lambda v: f"CASE WHEN {v} IS NOT NULL THEN {{'t': {utc(v)}, 'z': 'UTC'}} END")
     return Typed(zoned, t.timestamp_tz(3), wall=once(x, utc))

@@ -3,6 +3,8 @@
 DuckDB is laxer than MySQL's and Joda's patterns: it skips white space at both ends, takes any run of it
 for one space, knows `epoch` and a year 0. A text is read natively only when it passes the pattern's GLOB,
 which shuts that out; what does not pass, or is no moment, goes to `python_moments`, which also raises.
+The GLOB takes longer than strptime. Where a pattern is DuckDB's own way to write a moment, its cast is asked
+first, which is quick both ways: a text that the moment is written as again has no other meaning.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from services.athena import python_moments
+from services.athena.dialect.typed import text
 
 
 class Token(NamedTuple):
@@ -31,7 +34,22 @@ class Reader(NamedTuple):
     format: str
     glob: str
 
+    def sql(self, v: str) -> str:
+        """The moment of a text, or NULL where Python is to be asked. `v` stands in it several times."""
+        read = f"WHEN {v} GLOB {text(self.glob)} THEN try_strptime({v}, {text(self.format)}) END"
+        if self.format not in OWN_TEXTS:
+            return f"CASE {read}"
+        kind, size = OWN_TEXTS[
+            self.format
+        ]  # `infinity` and years of five digits are as long as no moment
+        cast = f"TRY_CAST({v} AS {kind})"
+        return (
+            f"CASE WHEN CAST({cast} AS VARCHAR) = {v} AND strlen({v}) = {size} THEN {cast} {read}"
+        )
 
+
+#: Formats in which DuckDB itself writes a moment or date → its type, bytes of the text.
+OWN_TEXTS = {"%Y-%m-%d %H:%M:%S": ("TIMESTAMP", 19), "%Y-%m-%d": ("DATE", 10)}
 _DIGITS, _LETTERS = frozenset("YmdHIMSf"), frozenset("BbAap")
 _MYSQL = {
     "Y": "Y", "m": "m", "c": "-m", "d": "d", "e": "-d", "H": "H", "k": "-H", "h": "I", "I": "I", "l": "-I",

@@ -93,9 +93,8 @@ def texts(draw: st.DrawFn, pattern: list[str]) -> str:
 
 
 def read(database: duckdb.DuckDBPyConnection, reader: Reader, text: str) -> datetime | None:
-    sql = "SELECT CASE WHEN x GLOB $glob THEN try_strptime(x, $format) END FROM (SELECT $x AS x)"
-    given = {"x": text, "glob": reader.glob, "format": reader.format}
-    found = database.execute(sql, given).fetchone()
+    sql = f"SELECT {reader.sql('x')} FROM (SELECT $x AS x)"
+    found = database.execute(sql, {"x": text}).fetchone()
     assert found
     moment: datetime | None = found[0]
     return moment
@@ -111,6 +110,36 @@ def test_texts_of_mysql_patterns_are_read_as_date_parse_reads_them(
     for text in data.draw(st.lists(texts(pattern), min_size=1, max_size=20)):
         if (native := read(database, reader, text)) is not None:
             assert native == python_moments.date_parse(text, "".join(pattern)), (reader, text)
+
+
+_OWN = {
+    "%Y-%m-%d %H:%i:%s": ["%Y", "-", "%m", "-", "%d", " ", "%H", ":", "%i", ":", "%s"],
+    "%Y-%m-%d %T": ["%Y", "-", "%m", "-", "%d", " ", "%T"],
+    "%Y-%m-%d": ["%Y", "-", "%m", "-", "%d"],
+}
+
+
+@given(st.data(), st.sampled_from(sorted(_OWN)))
+def test_texts_as_duckdb_writes_moments_are_read_as_date_parse_reads_them(
+    database: duckdb.DuckDBPyConnection, data: st.DataObject, pattern: str
+) -> None:
+    reader = native_moments.mysql_reader(pattern)
+    assert reader
+    assert reader.format in native_moments.OWN_TEXTS
+    odd = st.sampled_from(["infinity", "-infinity", "epoch", "2020-01-01 24:00:00", "2020-01-01 00:00:60",
+                           "2020-01-01 00:00:0Z", "2020-01-01T00:00:00", "2020-01-1  00:00:00", "10000-01-01",
+                           "0044-03-15 (BC)", "0000-01-01", "0001-01-01 00:00:00", "2020/01/01", "2020-02-30"])  # fmt: skip
+    for text in data.draw(st.lists(st.one_of(texts(_OWN[pattern]), odd), min_size=1, max_size=20)):
+        if (native := read(database, reader, text)) is not None:
+            assert native == python_moments.date_parse(text, pattern), (reader, text)
+
+
+def test_a_moment_as_duckdb_writes_it_is_read_by_its_cast(
+    database: duckdb.DuckDBPyConnection,
+) -> None:
+    reader = Reader("%Y-%m-%d %H:%M:%S", "no text passes")
+    assert read(database, reader, "2020-02-29 23:59:59") == datetime(2020, 2, 29, 23, 59, 59)
+    assert read(database, reader, "2020-02-29 23:59:59.0") is None
 
 
 @given(st.data(), patterns(JODA))
