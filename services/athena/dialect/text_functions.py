@@ -123,6 +123,10 @@ def substr(b: Any, node: Any, args: list[Typed]) -> Typed:
             VB,
         )
     x = text_of(b, node, args[0])
+    numbers = [a.constant for a in args[1:]]
+    if all(isinstance(n, int) and 1 <= n <= 4294967295 for n in numbers):  # alike in both
+        cut = ", ".join([x, *map(str, numbers)])
+        return Typed(f"substring({cut})", functions.as_long_as(args[0].type))
     many = f", least({rest[1]}, 4294967295)" if len(rest) == 2 else ""
     start = rest[0]
     beyond = f"{start} = 0 OR {start} > length({x}) OR ({start} < 0 AND -{start} > length({x}))"

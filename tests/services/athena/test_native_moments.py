@@ -331,3 +331,21 @@ def test_a_multimap_keeps_its_keys_in_the_order_of_their_first_values(bench: Ben
         SELECT multimap_agg(k, v ORDER BY p) AS m FROM (VALUES (1, 'z', 1), (2, 'a', NULL), (3, 'z', 3), (4, NULL, 4),
           (5, 'm', 5), (6, 'a', 6)) AS t(p, k, v))""")
     assert rows == [(["z", "a", "m"], [[1, 3], [None, 6], [5]])]
+
+
+@given(
+    st.text(alphabet="ab\u00e9\U0001f600e\u0301 ", max_size=6),
+    st.integers(-8, 8) | st.just(5_000_000_000),
+    st.integers(-1, 8) | st.just(5_000_000_000),
+)
+def test_a_part_of_a_text_is_the_same_by_literals_and_by_columns(
+    bench: Bench, text: str, start: int, many: int
+) -> None:
+    x, s, n = literal(text), f"CAST({start} AS bigint)", f"CAST({many} AS bigint)"
+    _, rows = (
+        bench.rows(f"""SELECT substr(x, {start}), substr(x, {start}, {many}), substr(x, s), substr(x, s, n)
+        FROM (VALUES ({x}, {s}, {n})) AS t(x, s, n)""")
+    )
+    assert rows[0][:2] == rows[0][2:]
+    if start > 0:
+        assert rows[0][:2] == (text[start - 1 :], text[start - 1 :][: max(many, 0)])
