@@ -97,14 +97,13 @@ class Athena:
 
     def _fail_unfinished(self) -> None:
         """What ran when the engine was killed has failed."""
-        for _, saved in self._state.everywhere("execution"):
-            if saved["shape"]["Status"]["State"] not in ENDED:
-                execution = restored(saved)
-                execution.state, execution.ended_at = "FAILED", self._clock.now()
-                execution.reason = "INTERNAL_ERROR: the engine stopped while the query ran"
-                execution.error = {"ErrorCategory": 1, "ErrorType": 1, "Retryable": True,
-                                   "ErrorMessage": execution.reason}  # fmt: skip
-                self._save(execution)
+        for saved in self._state.everywhere_but("execution", "$.shape.Status.State", *ENDED):
+            execution = restored(saved)
+            execution.state, execution.ended_at = "FAILED", self._clock.now()
+            execution.reason = "INTERNAL_ERROR: the engine stopped while the query ran"
+            execution.error = {"ErrorCategory": 1, "ErrorType": 1, "Retryable": True,
+                               "ErrorMessage": execution.reason}  # fmt: skip
+            self._save(execution)
 
     def _find(self, scope: str, query_execution_id: str) -> QueryExecution:
         active = self._runner.active(query_execution_id)
@@ -253,11 +252,7 @@ class Athena:
         scope = f"{account_id}/{region}"
         group = request.get("WorkGroup") or "primary"
         work_groups.existing(self._state, scope, group, self._clock.now())
-        ids = [
-            saved["shape"]["QueryExecutionId"]
-            for saved in self._state.all(scope, "execution", newest_first=True)
-            if saved["shape"]["WorkGroup"] == group
-        ]
+        ids = self._state.keys_with(scope, "execution", "$.shape.WorkGroup", group)
         return paging.page("QueryExecutionIds", ids, request, 50)
 
     def stop(self, request: Shape, region: str, account_id: str) -> Shape:

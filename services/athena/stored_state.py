@@ -57,10 +57,25 @@ class StoredState:
         )
         return [json.loads(row[0]) for row in rows]
 
-    def everywhere(self, kind: str) -> list[tuple[str, Shape]]:
-        """(scope, body) of all accounts and regions: for repair after a restart."""
-        rows = self._run("SELECT scope, body FROM thing WHERE kind=?", kind)
-        return [(row[0], json.loads(row[1])) for row in rows]
+    def keys_with(self, scope: str, kind: str, path: str, value: str) -> list[str]:
+        """Keys of the things that have a value at a JSON path (`$.shape.WorkGroup`), the newest
+        first: thousands of bodies are not read for a page of keys."""
+        rows = self._run(
+            "SELECT key FROM thing WHERE scope=? AND kind=? AND json_extract(body, ?)=? "
+            "ORDER BY sort DESC, rowid DESC",
+            *(scope, kind, path, value),
+        )
+        return [row[0] for row in rows]
+
+    def everywhere_but(self, kind: str, path: str, *values: str) -> list[Shape]:
+        """Bodies of all accounts and regions with another value at a JSON path: for repair after
+        a restart."""
+        marks = ", ".join("?" * len(values))
+        rows = self._run(
+            f"SELECT body FROM thing WHERE kind=? AND json_extract(body, ?) NOT IN ({marks})",
+            *(kind, path, *values),
+        )
+        return [json.loads(row[0]) for row in rows]
 
     def _run(self, sql: str, *values: Any) -> list[Any]:
         with self._lock:

@@ -101,13 +101,17 @@ def _durable() -> Any:
 def go_on_notifying() -> None:
     """Objects of a former engine are at hand, and the notifications that it did not get to are
     sent, without waiting for a call to S3."""
-    if running().settings.object_storage == "memory":
-        return
-    if (_folder() / JOURNAL).exists():
+    if has_journal():
         threading.Thread(target=_start, name="s3-starts", daemon=True).start()
-    if is_kept() and keeper().file_of(NAME).exists():
+    is_durable = running().settings.object_storage != "memory" and is_kept()
+    if is_durable and keeper().file_of(NAME).exists():
         waiting = notifications(running())
         threading.Thread(target=waiting.go_on, name="s3-goes-on", daemon=True).start()
+
+
+def has_journal() -> bool:
+    """Whether there are buckets of a former engine."""
+    return running().settings.object_storage != "memory" and (_folder() / JOURNAL).exists()
 
 
 def _start() -> None:

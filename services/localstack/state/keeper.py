@@ -34,8 +34,8 @@ BUSY_SECONDS = 0.1
 #: Looking at an idle service may take this share of a processor, and happens this often at most.
 IDLE_SHARE = 0.001
 IDLE_SECONDS = 2.0
-#: A service that was just brought back is looked at after so long, unless a call changes it.
-FIRST_LOOK_SECONDS = 5.0
+#: A service that was just brought back is looked at later for each byte, unless a call changes it.
+FIRST_LOOK_SECONDS_PER_BYTE = 1e-6
 #: Another thread may change what is written; then it is written again.
 ATTEMPTS = 5
 
@@ -121,7 +121,8 @@ class Keeper:
         loaded.marks = marks_of(rows)
         if rows and not kept.is_busy():
             # To compare, everything that was just read would be pickled: not while others start.
-            loaded.next_look = time.monotonic() + FIRST_LOOK_SECONDS
+            seconds = IDLE_SECONDS + FIRST_LOOK_SECONDS_PER_BYTE * sum(len(row[1]) for row in rows)
+            loaded.next_look = time.monotonic() + seconds
         return loaded
 
     def own[T](self, name: str, bring_back: Callable[[StateRows], T]) -> T:

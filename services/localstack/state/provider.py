@@ -102,7 +102,12 @@ def go_on() -> None:
 
 
 def _start_kept() -> None:
+    from services.localstack.s3.provider import has_journal
+
     kept = keeper().kept_services()
+    if has_journal():
+        # It is asked first, by people and by functions: the others do not take its time.
+        SERVICE_PLUGINS.require("s3")
     for name in GO_ON:
         if name in kept:
             SERVICE_PLUGINS.require(name)
