@@ -279,7 +279,7 @@ def small_objects(folder: Path, count: int, size: int) -> tuple[Table, Path]:
     Two hundred different bodies stand again and again; each object has a key of its own.
     """
     (folder / "small").mkdir(parents=True)
-    rows = max(1, size // 59)
+    rows = max(1, size // 31)  # one takes so many bytes, compressed
     database = _duckdb()
     bodies = []
     for seed in range(_BODIES):

@@ -23,7 +23,8 @@ from services.athena.object_store import ObjectStore, StoredObject
 #: An object, and its partition's names and values.
 Wanted = tuple[StoredObject, Sequence[tuple[str, str]]]
 
-PARALLEL_READS = 16
+#: Bodies are local files: more threads only wait for one another.
+PARALLEL_READS = 4
 #: Opened here, because DuckDB cannot.
 _DECOMPRESSED = (".bz2", ".deflate", ".snappy", ".lz4")
 

@@ -1,12 +1,14 @@
 """The keys of one bucket: what is not written yet in memory, everything else read when asked for.
 
-A bucket of a million objects takes no longer to bring back than an empty one, and no more memory.
+A bucket of a million objects takes no longer to bring back than an empty one, and no more memory
+than what was read or written lately.
 Pure: what is kept under a key is the caller's affair.
 """
 
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
@@ -25,10 +27,14 @@ class Rows(Protocol):
 
 class BucketKeys:
     """May be used from every thread. Whoever asks for a key while another has what is kept under
-    it gets the same; `read(keys, key, content)` makes it from its row."""
+    it gets the same; `read(keys, key, content)` makes it from its row. What was read or written
+    goes into `recent`, which decides how long it stays at least: who lists a bucket reads its
+    objects next."""
 
-    def __init__(self, rows: Rows, read: Callable[[BucketKeys, str, bytes], Any]) -> None:
-        self._rows, self._read = rows, read
+    def __init__(
+        self, rows: Rows, read: Callable[[BucketKeys, str, bytes], Any], recent: deque[Any]
+    ) -> None:
+        self._rows, self._read, self._recent = rows, read, recent
         self.lock = threading.RLock()
         self._saving = threading.Lock()
         #: By key, None for what was removed; what is on its way to the disk separately.
@@ -38,6 +44,9 @@ class BucketKeys:
 
     def get(self, key: str) -> Any:
         """What is kept under a key, or None."""
+        # Who finds it in memory does not wait for those who read others from the disk.
+        if (known := self.in_memory(key)) is not None:
+            return known
         with self.lock:
             known = self.in_memory(key)
             if known is not None or self._is_removed(key):
@@ -46,12 +55,14 @@ class BucketKeys:
             if content is None:
                 return None
             value = self._in_use[key] = self._read(self, key, content)
+            self._recent.append(value)
             return value
 
     def in_memory(self, key: str) -> Any:
         """What is kept under a key if it need not be read, or None."""
-        if key in self._changed:
-            return self._changed[key]
+        changed = self._changed.get(key, self)
+        if changed is not self:
+            return changed
         return self._in_use.get(key) or self._on_the_way.get(key)
 
     def _is_removed(self, key: str) -> bool:
@@ -103,6 +114,9 @@ class BucketKeys:
                 self._on_the_way, self._changed = self._changed, {}
             try:
                 yield self._on_the_way
+                self._recent.extend(
+                    value for value in self._on_the_way.values() if value is not None
+                )
             except BaseException:
                 with self.lock:
                     self._changed = {**self._on_the_way, **self._changed}

@@ -6,6 +6,7 @@ Buckets, uploads in progress and tags are in memory; objects are read when they 
 from __future__ import annotations
 
 import copy
+from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -20,6 +21,9 @@ from services.localstack.state import pickling
 
 #: Calls that may give tags to what had as many before, without a parameter that says so.
 RETAGGING = ("CompleteMultipartUpload", "CopyObject", "PostObject")
+#: So many objects stay in memory once they were read or written, some 2 KB each: a query over ten
+#: thousand lists them, reads them, and is asked again.
+RECENT = 20_000
 
 
 class Memory:
@@ -30,6 +34,8 @@ class Memory:
         self.journal = journal
         #: How many things had tags when they were written last, by account and region.
         self._tagged: dict[str, int] = {}
+        #: What was read or written last, of all buckets.
+        self._recent: deque[Any] = deque(maxlen=RECENT)
 
     def keep_new_buckets(self) -> None:
         """A bucket that is created, or gets versions, has its objects here from the beginning."""
@@ -45,7 +51,8 @@ class Memory:
     def _keep_objects(self, bucket: Any) -> None:
         is_versioned = isinstance(bucket.objects, VersionedKeyStore)
         kept = KeptVersionedKeyStore if is_versioned else KeptKeyStore
-        bucket.objects = kept(BucketKeys(BucketRows(self.journal, bucket.name), read))
+        rows = BucketRows(self.journal, bucket.name)
+        bucket.objects = kept(BucketKeys(rows, read, self._recent))
 
     # Saving
 

@@ -16,7 +16,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from enum import Enum
 from types import CodeType, FunctionType
-from typing import Any
+from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
 #: Where classes may come from.
@@ -89,7 +89,16 @@ class _Pickler(pickle.Pickler):
 
 
 class _Unpickler(pickle.Unpickler):
+    #: What was found before: an object names half a dozen classes, and there are many objects.
+    _found: ClassVar[dict[tuple[str, str], Any]] = {}
+
     def find_class(self, module: str, name: str) -> Any:
+        found = self._found.get((module, name))
+        if found is None:
+            found = self._found[module, name] = self._find(module, name)
+        return found
+
+    def _find(self, module: str, name: str) -> Any:
         if (made := _makers.get((module, name))) is not None:
             return made
         if name in PLAIN.get(module, ()):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import random
 import threading
+import weakref
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -28,7 +30,9 @@ class Bucket:
     def __init__(self, folder: Path) -> None:
         self.journal = Journal(folder / "journal.sqlite3")
         self.rows = BucketRows(self.journal, "b")
-        self.keys = BucketKeys(self.rows, lambda keys, key, content: Value(content))
+        self.keys = BucketKeys(
+            self.rows, lambda keys, key, content: Value(content), deque(maxlen=2)
+        )
 
     def put(self, key: str, content: bytes) -> None:
         self.keys.put(key, Value(content))
@@ -75,6 +79,28 @@ def test_whoever_asks_meanwhile_gets_the_same(bucket: Bucket) -> None:
     assert bucket.keys.get("a") is other
     bucket.save()
     assert bucket.rows.content("a") == b"1"
+
+
+def test_what_was_read_last_is_not_read_again(bucket: Bucket) -> None:
+    for key in "abc":
+        bucket.put(key, key.encode())
+    bucket.save()
+    gc.collect()
+    read = [weakref.ref(bucket.keys.get(key)) for key in "abc"]
+    gc.collect()
+    assert read[0]() is None
+    assert [bucket.keys.get(key) for key in "bc"] == [each() for each in read[1:]]
+
+
+def test_what_was_written_last_is_not_read(bucket: Bucket) -> None:
+    written = {key: Value(b"1") for key in "ab"}
+    for key, value in written.items():
+        bucket.keys.put(key, value)
+    bucket.save()
+    known = [weakref.ref(value) for value in written.values()]
+    del written, value
+    gc.collect()
+    assert [bucket.keys.get(key) for key in "ab"] == [each() for each in known]
 
 
 def test_a_change_that_could_not_be_written_is_written_by_the_next_call(bucket: Bucket) -> None:
