@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
-import os
 import statistics
 import sys
 import time
@@ -28,7 +27,7 @@ from typing import Any, NamedTuple
 from botocore.exceptions import BotoCoreError, ClientError
 
 from scripts.bench.peers import PEERS, PeerUnavailable, RunningPeer
-from scripts.bench.process_usage import memory_of
+from scripts.bench.process_usage import cpu_of, memory_of
 from scripts.bench.stream import connect
 
 ROLE = "arn:aws:iam::000000000000:role/firehose"
@@ -387,15 +386,11 @@ class _Engine:
     """The CPU that the engine's own process used from here on; reading it costs the engine none."""
 
     def __init__(self, pid: int) -> None:
-        self._stat = Path(f"/proc/{pid}/stat")
-        self._before = self.used = 0.0
-        self._before = self.look()
-        self.used = 0.0
+        self._pid, self.used = pid, 0.0
+        self._before = cpu_of(pid, alone=True)
 
     def look(self) -> float:
-        fields = self._stat.read_text().rpartition(")")[2].split()
-        ticks = int(fields[11]) + int(fields[12])
-        self.used = ticks / os.sysconf("SC_CLK_TCK") - self._before
+        self.used = cpu_of(self._pid, alone=True) - self._before
         return self.used
 
 

@@ -23,6 +23,7 @@ from typing import Any
 
 from scripts.bench.full_folder import SEED
 from scripts.bench.persistence import zipped
+from scripts.bench.process_usage import memory_of
 from services.connect import connect
 from services.localstack.engine import Engine, start
 from services.localstack.environment import ENGINE_PYTHON, ROOT
@@ -124,9 +125,7 @@ def first_answers(url: str, functions: int) -> dict[str, Callable[[], Any]]:
 
 def memory_mb(engine: Engine) -> float:
     """Of the engine's own process; 0 where there is no /proc."""
-    status = Path(f"/proc/{engine.pid}/status")
-    lines = status.read_text().splitlines() if status.exists() else []
-    return sum(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1000
+    return memory_of(engine.pid, alone=True) / 1_024_000
 
 
 def started(settings: Settings, what: str) -> Engine:

@@ -61,11 +61,13 @@ class ResultStore:
             return file.read(size)
 
     def _kept(self, location: str) -> Path:
-        self._forget_old()
         path = self._path(location)
-        if not path.exists():
-            raise ObjectMissing("managed", path.name)
-        return path
+        try:
+            if not self._is_old(path):
+                return path
+        except FileNotFoundError:
+            pass  # it never was there, or another thread removed it as too old
+        raise ObjectMissing("managed", path.name)
 
     def _path(self, location: str) -> Path:
         return self._own_folder() / location.rpartition("/")[2]
@@ -79,10 +81,12 @@ class ResultStore:
             return self._folder
 
     def _forget_old(self) -> None:
-        oldest = self._clock.now() - RETENTION_SECONDS
         for path in self._own_folder().iterdir():
             try:
-                if path.stat().st_mtime < oldest:
+                if self._is_old(path):
                     path.unlink()
             except FileNotFoundError:  # another thread was first
                 continue
+
+    def _is_old(self, path: Path) -> bool:
+        return path.stat().st_mtime < self._clock.now() - RETENTION_SECONDS

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from services.firehose.destinations.destination import StreamIdentity
+from services.metric_data import StatisticSet, calls
 
 NAMESPACE = "AWS/Firehose"
-#: PutMetricData takes up to 1,000 at once.
-_MAX_DATA = 1000
 _UNITS = (
     (".DataFreshness", "Seconds"),
     (".Duration", "Milliseconds"),
@@ -26,35 +24,19 @@ _UNITS = (
 )
 
 
-@dataclass
-class Statistics:
-    """What many values of one metric come to."""
-
-    count: float = 0
-    total: float = 0
-    least: float = float("inf")
-    most: float = float("-inf")
-
-    def add(self, value: float) -> None:
-        self.count += 1
-        self.total += value
-        self.least = min(self.least, value)
-        self.most = max(self.most, value)
-
-
 class Metrics:
     """Adds values up until somebody takes them."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._values: dict[tuple[StreamIdentity, str], Statistics] = {}
+        self._values: dict[tuple[StreamIdentity, str], StatisticSet] = {}
 
     def add(self, stream: StreamIdentity, **values: float) -> None:
         """`DeliveryToS3_Records=3` is the metric `DeliveryToS3.Records`."""
         with self._lock:
             for name, value in values.items():
                 key = stream, name.replace("_", ".")
-                self._values.setdefault(key, Statistics()).add(value)
+                self._values.setdefault(key, StatisticSet()).add(value)
 
     def take(self, now: float) -> Iterator[tuple[str, str, list[dict[str, Any]]]]:
         """What was added since the last time: account id, region and MetricData of each
@@ -66,8 +48,8 @@ class Metrics:
             place = places.setdefault((stream.account_id, stream.region), [])
             place.append(_datum(stream.name, name, value, now))
         for (account_id, region), data in places.items():
-            for start in range(0, len(data), _MAX_DATA):
-                yield account_id, region, data[start : start + _MAX_DATA]
+            for page in calls(data):
+                yield account_id, region, page
 
 
 def _unit(name: str) -> str:
@@ -77,16 +59,11 @@ def _unit(name: str) -> str:
     return next((unit for word, unit in _UNITS if named.endswith(word)), "Count")
 
 
-def _datum(stream_name: str, name: str, value: Statistics, now: float) -> dict[str, Any]:
+def _datum(stream_name: str, name: str, value: StatisticSet, now: float) -> dict[str, Any]:
     return {
         "MetricName": name,
         "Dimensions": [{"Name": "DeliveryStreamName", "Value": stream_name}],
         "Timestamp": now,
         "Unit": _unit(name),
-        "StatisticValues": {
-            "SampleCount": value.count,
-            "Sum": value.total,
-            "Minimum": value.least,
-            "Maximum": value.most,
-        },
+        **value.members(),
     }

@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import Any
 
 from services.kinesis.stream import Stream
-from services.kinesis.traffic import Counted, Dimension, Samples
+from services.kinesis.traffic import Counted, Dimension
+from services.metric_data import StatisticSet
 
 NAMESPACE = "AWS/Kinesis"
 
@@ -66,18 +67,13 @@ def _is_of_a_shard(dimension: Dimension) -> bool:
 
 
 def _datum(
-    stream_name: str, metric: str, samples: Samples, dimension: Dimension, now: float
+    stream_name: str, metric: str, samples: StatisticSet, dimension: Dimension, now: float
 ) -> dict[str, Any]:
     pairs = [("StreamName", stream_name), *([] if dimension is None else [dimension])]
     return {
         "MetricName": metric,
         "Dimensions": [{"Name": name, "Value": value} for name, value in pairs],
         "Timestamp": now,
-        "StatisticValues": {
-            "SampleCount": float(samples.count),
-            "Sum": float(samples.total),
-            "Minimum": float(samples.least),
-            "Maximum": float(samples.most),
-        },
+        **samples.members(),
         "Unit": UNITS[metric],
     }

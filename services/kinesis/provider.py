@@ -26,9 +26,7 @@ from services.localstack.data_calls import (
     data_calls,
 )
 from services.localstack.running import running
-
-#: CloudWatch takes a thousand metrics in one call.
-_METRICS_A_CALL = 500
+from services.metric_data import calls
 
 
 def the_kinesis() -> Kinesis:
@@ -50,9 +48,8 @@ data_calls.update(
 
 def _publish(caller: Caller, data: list[dict[str, Any]]) -> None:
     clients = connect_to(aws_access_key_id=caller.account_id, region_name=caller.region)
-    for start in range(0, len(data), _METRICS_A_CALL):
-        page = _with_datetimes(data[start : start + _METRICS_A_CALL])
-        clients.cloudwatch.put_metric_data(Namespace=NAMESPACE, MetricData=page)
+    for page in calls(data):
+        clients.cloudwatch.put_metric_data(Namespace=NAMESPACE, MetricData=_with_datetimes(page))
 
 
 def shard_limits(request: DataRequest) -> DataAnswer:

@@ -5,29 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 
+from services.metric_data import StatisticSet
+
 #: Whom a number is about besides the stream: `("ShardId", …)`, `("ConsumerName", …)`, or nobody.
 type Dimension = tuple[str, str] | None
-type Counted = Mapping[Dimension, Mapping[str, Samples]]
-
-
-class Samples:
-    """What many values of one metric come to: CloudWatch's statistic set."""
-
-    __slots__ = ("count", "least", "most", "total")
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.total = 0.0
-        self.least = float("inf")
-        self.most = float("-inf")
-
-    def add(self, value: float) -> None:
-        self.count += 1
-        self.total += value
-        if value < self.least:
-            self.least = value
-        if value > self.most:
-            self.most = value
+type Counted = Mapping[Dimension, Mapping[str, StatisticSet]]
 
 
 class Traffic:
@@ -35,7 +17,7 @@ class Traffic:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._counted: dict[Dimension, dict[str, Samples]] = {}
+        self._counted: dict[Dimension, dict[str, StatisticSet]] = {}
 
     def add(self, values: Mapping[str, float], dimension: Dimension = None) -> None:
         """One call's values by metric."""
@@ -46,7 +28,7 @@ class Traffic:
             for name, value in values.items():
                 samples = counted.get(name)
                 if samples is None:
-                    samples = counted[name] = Samples()
+                    samples = counted[name] = StatisticSet()
                 samples.add(value)
 
     def take(self) -> Counted:

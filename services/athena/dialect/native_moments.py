@@ -39,9 +39,8 @@ class Reader(NamedTuple):
         read = f"WHEN {v} GLOB {text(self.glob)} THEN try_strptime({v}, {text(self.format)}) END"
         if self.format not in OWN_TEXTS:
             return f"CASE {read}"
-        kind, size = OWN_TEXTS[
-            self.format
-        ]  # `infinity` and years of five digits are as long as no moment
+        # `infinity` and years of five digits are as long as no moment.
+        kind, size = OWN_TEXTS[self.format]
         cast = f"TRY_CAST({v} AS {kind})"
         return (
             f"CASE WHEN CAST({cast} AS VARCHAR) = {v} AND strlen({v}) = {size} THEN {cast} {read}"

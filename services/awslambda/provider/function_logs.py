@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from localstack.aws.connect import connect_to
 
-from services.awslambda.gathering import Gathering
 from services.awslambda.log_lines import LogEvent
+from services.gathering import Gathering
 
 LOG = logging.getLogger(__name__)
 

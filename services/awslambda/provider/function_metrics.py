@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, NamedTuple
 
 from localstack.aws.connect import connect_to
 
-from services.awslambda.gathering import Gathering
+from services.gathering import Gathering
+from services.metric_data import calls, with_values
 
 _GATHER_SECONDS = 1.0
-#: A datum of PutMetricData has at most so many different values.
-_MAXIMUM_VALUES = 150
 
 
 class Measured(NamedTuple):
@@ -50,24 +48,20 @@ def _add(figures: dict[Measured, Counter[float]], measured: Measured, value: flo
 
 
 def _send(gathered: Mapping[Measured, Counter[float]]) -> None:
-    places: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for measured, values in gathered.items():
-        place = places.setdefault((measured.account_id, measured.region), [])
-        for some in itertools.batched(values.items(), _MAXIMUM_VALUES, strict=False):
-            place.append(_datum(measured, some))
+    places: defaultdict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    for measured, often in gathered.items():
+        places[measured.account_id, measured.region] += with_values(_datum(measured), often)
     for (account_id, region), data in places.items():
         cloudwatch = connect_to(aws_access_key_id=account_id, region_name=region).cloudwatch
-        cloudwatch.put_metric_data(Namespace="AWS/Lambda", MetricData=data)
+        for page in calls(data):
+            cloudwatch.put_metric_data(Namespace="AWS/Lambda", MetricData=page)
 
 
-def _datum(measured: Measured, values: tuple[tuple[float, int], ...]) -> dict[str, Any]:
+def _datum(measured: Measured) -> dict[str, Any]:
     return {
         "MetricName": measured.metric,
         "Dimensions": [{"Name": "FunctionName", "Value": measured.function_name}],
         "Unit": measured.unit,
-        # So many times each value: Sum, Maximum and SampleCount all come out right.
-        "Values": [value for value, _ in values],
-        "Counts": [float(number) for _, number in values],
     }
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from localstack.runtime import hooks
-from localstack.services.plugins import SERVICE_PLUGINS, Service, aws_provider
+from localstack.services.plugins import Service, aws_provider
 
 from services.localstack.running import running
 from services.localstack.s3.journal import Journal, JournalRefused
@@ -99,10 +99,7 @@ def _durable() -> Any:
 
 @hooks.on_infra_ready()
 def go_on_notifying() -> None:
-    """Objects of a former engine are at hand, and the notifications that it did not get to are
-    sent, without waiting for a call to S3."""
-    if has_journal():
-        threading.Thread(target=_start, name="s3-starts", daemon=True).start()
+    """The notifications that a former engine did not get to are sent, without waiting for S3."""
     is_durable = running().settings.object_storage != "memory" and is_kept()
     if is_durable and keeper().file_of(NAME).exists():
         waiting = notifications(running())
@@ -112,11 +109,6 @@ def go_on_notifying() -> None:
 def has_journal() -> bool:
     """Whether there are buckets of a former engine."""
     return running().settings.object_storage != "memory" and (_folder() / JOURNAL).exists()
-
-
-def _start() -> None:
-    """Beside other services, and before a first call that would wait for it."""
-    SERVICE_PLUGINS.require("s3")
 
 
 def _folder() -> Path:

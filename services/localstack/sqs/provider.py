@@ -12,7 +12,7 @@ from typing import Any
 from localstack.aws.connect import connect_to
 from localstack.services.plugins import Service, aws_provider
 
-from services.awslambda.gathering import Gathering
+from services.gathering import Gathering
 from services.localstack.sqs.queue_metrics import NAMESPACE, Counted, Values, requests
 
 GATHER_SECONDS = 1.0

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-#: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html
+from services.metric_data import calls, with_values
+
 NAMESPACE = "AWS/SQS"
-MOST_DATA = 1000
-#: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html
-MOST_VALUES = 150
 
 
 class Counted(NamedTuple):
@@ -39,23 +36,19 @@ class Request(NamedTuple):
 
 
 def requests(values: Values) -> Iterator[Request]:
-    """Everything that was counted: SampleCount, Sum, Minimum and Maximum of each second come out
-    as if each value had been sent by itself."""
+    """Everything that was counted, as if each value had been sent by itself."""
     places: defaultdict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
     for counted, often in values.items():
-        for some in itertools.batched(often.items(), MOST_VALUES, strict=False):
-            places[counted.account_id, counted.region].append(_datum(counted, some))
+        places[counted.account_id, counted.region] += with_values(_datum(counted), often)
     for (account_id, region), data in places.items():
-        for page in itertools.batched(data, MOST_DATA, strict=False):
-            yield Request(account_id, region, list(page))
+        for page in calls(data):
+            yield Request(account_id, region, page)
 
 
-def _datum(counted: Counted, often: tuple[tuple[float, int], ...]) -> dict[str, Any]:
+def _datum(counted: Counted) -> dict[str, Any]:
     return {
         "MetricName": counted.metric,
         "Dimensions": [{"Name": "QueueName", "Value": counted.queue}],
         "Unit": counted.unit,
         "Timestamp": datetime.fromtimestamp(counted.second, UTC),
-        "Values": [value for value, _ in often],
-        "Counts": [float(number) for _, number in often],
     }

@@ -97,17 +97,16 @@ def install() -> None:
 @hooks.on_infra_ready()
 def go_on() -> None:
     """What must go on goes on, without waiting for a call to its service."""
-    if is_kept():
-        threading.Thread(target=_start_kept, name="riacho-go-on", daemon=True).start()
+    threading.Thread(target=_start_kept, name="riacho-go-on", daemon=True).start()
 
 
 def _start_kept() -> None:
     from services.localstack.s3.provider import has_journal
 
-    kept = keeper().kept_services()
     if has_journal():
         # It is asked first, by people and by functions: the others do not take its time.
         SERVICE_PLUGINS.require("s3")
+    kept = keeper().kept_services() if is_kept() else ()
     for name in GO_ON:
         if name in kept:
             SERVICE_PLUGINS.require(name)

@@ -6,7 +6,8 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from services.localstack.sqs.queue_metrics import MOST_DATA, MOST_VALUES, Counted, requests
+from services.localstack.sqs.queue_metrics import Counted, requests
+from services.metric_data import MOST_DATA, MOST_VALUES
 from tests.conftest import EngineUnderTest
 from tests.waiting import wait_until
 

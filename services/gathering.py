@@ -1,4 +1,4 @@
-"""Gathers what many invocations have to tell, and sends it together a moment later."""
+"""Gathers what many calls have to tell, and sends it together a moment later."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from collections.abc import Callable
 
 LOG = logging.getLogger(__name__)
 
-#: When sending takes long because many functions run, things gather longer, so that it never
+#: When sending takes long because much goes on, things gather longer, so that it never
 #: takes more than a tenth of the time.
 _LONGEST_GATHER_SECONDS = 2.0
 _GATHER_PER_SENDING = 9.0
 
 
 class Gathering[Gathered]:
-    """One thread for all functions, started when first needed; it sleeps while nothing comes.
+    """One thread for all that is told, started when first needed; it sleeps while nothing comes.
 
     `empty` makes an empty collection, `add` changes the one there is, `send` gets it after about
     `seconds`. What `send` raises is logged, and what it was to send is lost.
